@@ -1,0 +1,1 @@
+"""What every Opsfield process stands on. Knows no service and no resource kind."""

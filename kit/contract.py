@@ -1,0 +1,207 @@
+"""The contract as read from the protos: every rpc with its routes, its policy and its owner.
+
+Nothing here knows a particular rpc. Both the gateway (routes, models, checks) and the services (the same checks
+again) start from `load()`.
+"""
+
+import importlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import opsfield
+from google.api import annotations_pb2, field_behavior_pb2, http_pb2
+from google.protobuf import message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+
+from opsfield.options.v1 import field_pb2, policy_pb2, resource_pb2
+
+SERVICES = ("agent-runtime", "integrations", "ops", "platform", "portal", "telemetry", "workflow")
+EVERY_SERVICE = "every service"
+GATEWAY = "gateway"
+
+
+class ContractError(Exception):
+    """The protos say something that cannot be served; the process does not start."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One HTTP binding: `verb` in upper case, `path` with `{name}` parameters, `body` a field's name, `*` or empty."""
+
+    verb: str
+    path: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One method of the contract. `owner` is a service's name on the wire, `gateway`, or `every service`."""
+
+    owner: str
+    descriptor: MethodDescriptor
+    policy: policy_pb2.Policy
+    routes: tuple[Route, ...]
+
+    @property
+    def name(self) -> str:
+        return self.descriptor.name
+
+    @property
+    def path(self) -> str:
+        """The method as gRPC calls it: `/opsfield.ops.v1.TicketService/GetTicket`."""
+        return f"/{self.descriptor.containing_service.full_name}/{self.descriptor.name}"
+
+    @property
+    def request_class(self) -> type[Message]:
+        return message_factory.GetMessageClass(self.descriptor.input_type)
+
+    @property
+    def response_class(self) -> type[Message]:
+        return message_factory.GetMessageClass(self.descriptor.output_type)
+
+    @property
+    def access(self) -> str:
+        """`public`, `roles`, `signature` or `service_only`."""
+        return str(self.policy.WhichOneof("access"))
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The role words that may call it, `msp_admin` among them."""
+        named = {policy_pb2.Role.Name(role).lower() for role in self.policy.roles.any_of}
+        return frozenset(named | {"msp_admin"}) if self.access == "roles" else frozenset()
+
+    @property
+    def in_workspace(self) -> bool:
+        return self.policy.tenancy == policy_pb2.CALLER_WORKSPACE
+
+    @property
+    def needs_key(self) -> bool:
+        return self.policy.idempotency == policy_pb2.KEY_REQUIRED
+
+    @property
+    def mutates(self) -> bool:
+        return self.policy.idempotency != policy_pb2.IDEMPOTENCY_UNSPECIFIED
+
+    @property
+    def success_code(self) -> int:
+        return self.policy.success_code or 200
+
+
+@cache
+def load() -> tuple[Rpc, ...]:
+    """Every rpc of the contract, ordered by owner and name. Raises ContractError when one cannot be served."""
+    rpcs = [_rpc(method, service) for service in _services() for method in service.methods]
+    return tuple(sorted(rpcs, key=lambda rpc: (rpc.owner, rpc.path)))
+
+
+def owned_by(service: str) -> tuple[Rpc, ...]:
+    """The rpcs that `service` must implement."""
+    return tuple(rpc for rpc in load() if rpc.owner in (service, EVERY_SERVICE))
+
+
+def field_options(field: FieldDescriptor) -> field_pb2.Field:
+    """The limits of a field; empty where it has none."""
+    return field.GetOptions().Extensions[field_pb2.field]
+
+
+def behaviors(field: FieldDescriptor) -> frozenset[int]:
+    """google.api.field_behavior: REQUIRED, OUTPUT_ONLY, …"""
+    return frozenset(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
+
+
+def is_output_only(field: FieldDescriptor) -> bool:
+    return field_behavior_pb2.OUTPUT_ONLY in behaviors(field)
+
+
+def is_required(field: FieldDescriptor) -> bool:
+    return field_behavior_pb2.REQUIRED in behaviors(field)
+
+
+def resource_options(message: Descriptor) -> resource_pb2.Resource:
+    return message.GetOptions().Extensions[resource_pb2.resource]
+
+
+def event_topic(message: Descriptor) -> str:
+    """The topic of an event message. Raises ContractError when it is none."""
+    topic = str(message.GetOptions().Extensions[resource_pb2.event].topic)
+    if not topic:
+        raise ContractError(f"{message.full_name} has no (event) option")
+    return topic
+
+
+@cache
+def list_response_class(resource: Descriptor) -> type[Message]:
+    """The class of the list of a resource: `ListTicketsResponse`, the message whose `data` repeats it."""
+    for message in resource.file.message_types_by_name.values():
+        data = message.fields_by_name.get("data")
+        if data is not None and data.message_type is resource:
+            return message_factory.GetMessageClass(message)
+    raise ContractError(f"{resource.full_name} has no list response beside it")
+
+
+def sortable_fields(message: Descriptor) -> dict[str, str]:
+    """The fields a list of `message` may be sorted by: JSON name to field name."""
+    return {field.json_name: field.name for field in message.fields if field_options(field).sortable}
+
+
+def enum_words(field: FieldDescriptor) -> dict[str, int]:
+    """The words of an enum field and their numbers; the zero value, which means unset, is not among them."""
+    assert field.enum_type is not None
+    return {value.name.lower(): value.number for value in field.enum_type.values if value.number}
+
+
+def snake_case(name: str) -> str:
+    """`CreateTicket` → `create_ticket`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _services() -> list[ServiceDescriptor]:
+    services = []
+    for root in map(Path, opsfield.__path__):
+        for path in sorted(root.rglob("*_pb2.py")):
+            name = ".".join(("opsfield", *path.relative_to(root).with_suffix("").parts))
+            services += list(importlib.import_module(name).DESCRIPTOR.services_by_name.values())
+    if not services:
+        raise ContractError("the generated code holds no services: run `make protos`")
+    return services
+
+
+def _rpc(method: MethodDescriptor, service: ServiceDescriptor) -> Rpc:
+    policy = method.GetOptions().Extensions[policy_pb2.policy]
+    routes = _routes(method.GetOptions().Extensions[annotations_pb2.http])
+    rpc = Rpc(_owner(service), method, policy, routes)
+    _check(rpc)
+    return rpc
+
+
+def _owner(service: ServiceDescriptor) -> str:
+    area = service.file.package.split(".")[1].replace("_", "-")
+    if area == "common":
+        return EVERY_SERVICE
+    if area in (*SERVICES, GATEWAY):
+        return area
+    raise ContractError(f"{service.full_name}: no service is called {area}")
+
+
+def _check(rpc: Rpc) -> None:
+    if not rpc.policy.WhichOneof("access"):
+        raise ContractError(f"{rpc.path} does not say who may call it: set (policy).access")
+    if rpc.access == "roles" and not rpc.policy.roles.any_of:
+        raise ContractError(f"{rpc.path} names no role")
+    if rpc.access == "service_only" and rpc.routes:
+        raise ContractError(f"{rpc.path} is for services only but has an HTTP route")
+    if rpc.access != "service_only" and not rpc.routes:
+        raise ContractError(f"{rpc.path} has no HTTP route")
+    if rpc.routes and rpc.mutates == all(route.verb == "GET" for route in rpc.routes):
+        raise ContractError(f"{rpc.path}: idempotency must be set on a mutating rpc, and only there")
+
+
+def _routes(rule: http_pb2.HttpRule) -> tuple[Route, ...]:
+    verb = rule.WhichOneof("pattern")
+    if verb is None:
+        return ()
+    first = Route(verb.upper(), getattr(rule, verb), rule.body)
+    return (first, *(route for extra in rule.additional_bindings for route in _routes(extra)))

@@ -1,0 +1,149 @@
+"""PostgreSQL as a service uses it: one pool per role, and every query inside the transaction of one workspace.
+
+Row-level security compares each row's `workspace_id` with the setting `opsfield.workspace_id`, which is set for one
+transaction only: a connection that goes back to the pool remembers no workspace, and a query outside a session sees
+no rows at all.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from kit import json_encoding
+from kit.call import PLATFORM_WORKSPACE, Call
+from kit.errors import Conflict, Forbidden, Problem, Unavailable
+from kit.formats import WORKSPACE_ID
+from kit.logs import get_logger
+
+_ACQUIRE_TIMEOUT = 5
+_ROLLBACK_TIMEOUT = 2
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+log = get_logger(__name__)
+
+
+class Session:
+    """A read-only view of one workspace, for the length of one transaction."""
+
+    def __init__(self, connection: Connection, call: Call) -> None:
+        self._connection = connection
+        self.call = call
+
+    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        return await self._connection.fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
+        return await self._connection.fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        return await self._connection.fetchval(query, *arguments)
+
+
+class Database:
+    """The pool of one role. Open with `connect`, close with `close`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, size: int) -> "Database":
+        """Raises OSError or asyncpg.PostgresError when the database cannot be reached."""
+        pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=_prepare, reset=_keep, command_timeout=30)
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Wait for sessions to end, then close; after 5 s without waiting."""
+        try:
+            await asyncio.wait_for(self.pool.close(), 5)
+        except TimeoutError:
+            self.pool.terminate()
+
+    @asynccontextmanager
+    async def read(self, call: Call) -> AsyncIterator[Session]:
+        """A read-only session in the call's workspace. Raises Unavailable when the database cannot be reached."""
+        async with self.transaction(f"BEGIN READ ONLY; {workspace_scope(call.workspace_id)}") as connection:
+            yield Session(connection, call)
+
+    @asynccontextmanager
+    async def transaction(self, begin: str) -> AsyncIterator[Connection]:
+        """One transaction, opened by the statements `begin`: committed at the end, rolled back on an error.
+
+        Raises the Problem that a database error means for the caller.
+        """
+        try:
+            async with self.pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection:
+                await connection.execute(begin)
+                try:
+                    yield connection
+                except BaseException:
+                    await _roll_back(connection)
+                    raise
+                await connection.execute("COMMIT")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            problem = problem_of(error)
+            if problem is None:
+                raise
+            raise problem from error
+
+
+def workspace_scope(workspace_id: str) -> str:
+    """The statement that binds a transaction to a workspace.
+
+    A literal, since SET takes no parameters; safe because of what a workspace id may hold, checked here once more.
+    """
+    if workspace_id != PLATFORM_WORKSPACE and not WORKSPACE_ID.fullmatch(workspace_id):
+        raise Forbidden("That is not a workspace id.", code="workspace-missing")
+    return f"SET LOCAL opsfield.workspace_id = '{workspace_id}'"
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """What a database error means for the caller; None for an error of our own making."""
+    match error:
+        case asyncpg.LockNotAvailableError():
+            return Conflict("Someone else is changing this right now; try again.", code="busy", retry_after=1)
+        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError():
+            return Conflict("Two changes met; try again.", code="busy", retry_after=1)
+        case asyncpg.QueryCanceledError():
+            return Unavailable("The database took too long; try again, or ask for less.", code="timeout", retry_after=5)
+        case (
+            OSError()
+            | TimeoutError()
+            | asyncpg.InterfaceError()
+            | asyncpg.PostgresConnectionError()
+            | asyncpg.CannotConnectNowError()
+            | asyncpg.AdminShutdownError()
+            | asyncpg.CrashShutdownError()
+            | asyncpg.TooManyConnectionsError()
+        ):
+            log.warning("database cannot be reached", error=type(error).__name__)
+            return Unavailable("The database cannot be reached; try again.", retry_after=1)
+    return None
+
+
+async def _prepare(connection: Connection) -> None:
+    for name in ("uuid", "numeric"):
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: json_encoding.dumps(value).decode(),
+        decoder=orjson.loads,
+        format="text",
+    )
+
+
+async def _keep(_connection: Connection) -> None:
+    """Instead of asyncpg's reset, a round trip per use: transactions here leave nothing behind on a connection."""
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        await asyncio.wait_for(asyncio.shield(connection.execute("ROLLBACK")), _ROLLBACK_TIMEOUT)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()

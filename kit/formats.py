@@ -1,0 +1,31 @@
+"""How formatted strings are written: one pattern per `Format` of the contract, used at the edge and in the services."""
+
+import re
+
+from opsfield.options.v1 import field_pb2
+
+PATTERNS: dict[int, str] = {
+    field_pb2.UUID: r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    field_pb2.DECIMAL: r"^[0-9]{1,15}(\.[0-9]{1,4})?$",
+    field_pb2.CURRENCY: r"^[A-Z]{3}$",
+    field_pb2.COUNTRY: r"^[A-Z]{2}$",
+    field_pb2.EMAIL: r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+    field_pb2.URL: r"^https?://[^\s]+$",
+}
+
+# What a person is told when the pattern does not match.
+DESCRIPTIONS: dict[int, str] = {
+    field_pb2.UUID: "must be a UUID in lower case",
+    field_pb2.DECIMAL: 'must be a decimal number as a string, with at most 4 decimals, such as "1250.00"',
+    field_pb2.CURRENCY: 'must be an ISO 4217 currency code, such as "EUR"',
+    field_pb2.COUNTRY: 'must be an ISO 3166-1 country code, such as "DE"',
+    field_pb2.EMAIL: "must be an e-mail address",
+    field_pb2.URL: "must be an http or https URL",
+}
+
+COMPILED: dict[int, re.Pattern[str]] = {fmt: re.compile(pattern.replace("$", r"\Z")) for fmt, pattern in PATTERNS.items()}
+
+# A workspace's id: what `x-workspace-id` may hold. Safe to write into SQL as a literal.
+WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

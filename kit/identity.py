@@ -1,0 +1,152 @@
+"""Who is asking, signed.
+
+The gateway turns a caller's JWT into a short-lived internal token for one service; that service verifies the
+signature and never reads a bare header. The shape follows draft-ietf-oauth-transaction-tokens: `typ` txntoken+jwt,
+one audience, `exp` of a minute, EdDSA (Ed25519, RFC 8037). The key id is the signer's name, so that a key only
+ever speaks for the process that owns it.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from kit.errors import Unauthenticated
+
+LIFETIME = 60
+# A token is handed out again until this little of its life is left (seconds).
+REUSE_UNTIL = 30
+_CACHE_SIZE = 10_000
+_TYPE = "txntoken+jwt"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks, and for which workspace. `service` names the service when no person or agent is behind the call."""
+
+    subject: str
+    roles: frozenset[str] = frozenset()
+    workspace_id: str | None = None
+    client_id: str | None = None
+    agent_id: str | None = None
+    service: str | None = None
+
+    def has_any(self, roles: Iterable[str]) -> bool:
+        return not self.roles.isdisjoint(roles)
+
+
+class TokenSigner:
+    """Signs principals for the services that `name` calls. Tokens are reused while they are fresh."""
+
+    def __init__(self, name: str, key: Ed25519PrivateKey) -> None:
+        self._name = name
+        self._key = key
+        self._tokens: dict[tuple[Principal, str], tuple[float, str]] = {}
+
+    @classmethod
+    def from_file(cls, name: str, path: Path) -> "TokenSigner":
+        """Raises ValueError when the file holds no Ed25519 private key in PEM."""
+        key = load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError(f"{path} holds no Ed25519 private key")
+        return cls(name, key)
+
+    def sign(self, principal: Principal, audience: str) -> str:
+        """A token by which `audience` knows the principal, good for 30 to 60 seconds."""
+        now = time.time()
+        known = self._tokens.get((principal, audience))
+        if known and known[0] - now > REUSE_UNTIL:
+            return known[1]
+        if len(self._tokens) >= _CACHE_SIZE:
+            self._tokens.clear()
+        token = self._encode(principal, audience, int(now))
+        self._tokens[principal, audience] = (now + LIFETIME, token)
+        return token
+
+    def _encode(self, principal: Principal, audience: str, now: int) -> str:
+        claims: dict[str, Any] = {
+            "iss": self._name,
+            "aud": audience,
+            "iat": now,
+            "exp": now + LIFETIME,
+            "sub": principal.subject,
+            "roles": sorted(principal.roles),
+        }
+        optional = {
+            "workspace": principal.workspace_id,
+            "client": principal.client_id,
+            "agent": principal.agent_id,
+            "service": principal.service,
+        }
+        claims |= {name: value for name, value in optional.items() if value is not None}
+        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._name, "typ": _TYPE})
+
+
+class TokenVerifier:
+    """Verifies tokens meant for `audience`, signed by anyone in the trust set."""
+
+    def __init__(self, audience: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+        self._audience = audience
+        self._keys = dict(keys)
+        self._known: dict[str, tuple[float, Principal]] = {}
+
+    @classmethod
+    def from_file(cls, audience: str, path: Path) -> "TokenVerifier":
+        """`path`: a JWKS (RFC 7517) of Ed25519 keys whose `kid` is the signer's name."""
+        keys = {}
+        for entry in json.loads(path.read_text())["keys"]:
+            key = jwt.PyJWK.from_dict(entry).key
+            if not isinstance(key, Ed25519PublicKey):
+                raise ValueError(f"{path}: key {entry.get('kid')} is not an Ed25519 public key")
+            keys[entry["kid"]] = key
+        return cls(audience, keys)
+
+    def verify(self, token: str) -> Principal:
+        """Raises Unauthenticated, without saying why, unless the token is genuine, meant for us and in time."""
+        known = self._known.get(token)
+        if known and known[0] > time.time():
+            return known[1]
+        try:
+            claims = self._decode(token)
+        except (jwt.PyJWTError, KeyError) as error:
+            raise Unauthenticated("The internal token is missing or not valid.") from error
+        principal = _principal(claims)
+        if len(self._known) >= _CACHE_SIZE:
+            self._known.clear()
+        self._known[token] = (float(claims["exp"]), principal)
+        return principal
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        header = jwt.get_unverified_header(token)
+        if header.get("typ") != _TYPE:
+            raise jwt.InvalidTokenError("wrong token type")
+        signer = header["kid"]
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            self._keys[signer],
+            algorithms=["EdDSA"],
+            audience=self._audience,
+            issuer=signer,
+            leeway=5,
+            options={"require": ["iss", "aud", "iat", "exp", "sub"], "strict_aud": True},
+        )
+        if claims["exp"] - claims["iat"] > LIFETIME or claims.get("service") not in (None, signer):
+            raise jwt.InvalidTokenError("lives too long, or speaks for another service")
+        return claims
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    return Principal(
+        subject=claims["sub"],
+        roles=frozenset(claims.get("roles", ())),
+        workspace_id=claims.get("workspace"),
+        client_id=claims.get("client"),
+        agent_id=claims.get("agent"),
+        service=claims.get("service"),
+    )

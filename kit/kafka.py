@@ -1,0 +1,61 @@
+"""Kafka clients with the settings that lose nothing; aiokafka's own defaults do (acks=1, auto-commit, latest)."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+MAX_EVENT_BYTES = 900_000
+_STOP_TIMEOUT = 5
+
+
+async def start_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaProducer:
+    """A producer that waits for all in-sync replicas and keeps the order of a partition. Raises KafkaError."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=2,
+        max_request_size=1_000_000,
+        request_timeout_ms=10_000,
+    )
+    await _start(producer)
+    return producer
+
+
+async def start_consumer(
+    bootstrap_servers: str, topics: Iterable[str], *, group: str | None, client_id: str
+) -> AIOKafkaConsumer:
+    """A consumer that begins with the oldest event and commits only what it is told to. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=bootstrap_servers,
+        group_id=group,
+        client_id=client_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=10_000,
+        metadata_max_age_ms=5_000,
+    )
+    await _start(consumer)
+    return consumer
+
+
+async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Stop a client, for at most 5 s: a wedged one (aio-libs/aiokafka#773) must not hold up a shutdown."""
+    try:
+        await asyncio.wait_for(client.stop(), _STOP_TIMEOUT)
+    except (TimeoutError, KafkaError, OSError):
+        return
+
+
+async def _start(client: Any) -> None:
+    try:
+        await client.start()
+    except BaseException:
+        await stop(client)
+        raise

@@ -1,0 +1,31 @@
+"""The life of a resource as one table: which state may follow which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kit.errors import IllegalTransition
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """`initial` is where a resource begins; `moves` maps each state to those that may follow it."""
+
+    noun: str
+    initial: frozenset[str]
+    moves: Mapping[str, frozenset[str]]
+
+    def check(self, before: str | None, after: str) -> None:
+        """Raises IllegalTransition, naming the legal states, unless `after` may follow `before` (None: creation).
+        Staying in a state is always legal."""
+        if before == after:
+            return
+        legal = self.initial if before is None else self.moves[before]
+        if after not in legal:
+            where = f"A new {self.noun} cannot be" if before is None else f"A {self.noun} cannot go from {before} to"
+            options = ", ".join(sorted(legal)) if legal else "nothing, it is final"
+            raise IllegalTransition(f"{where} {after}; legal: {options}.")
+
+
+def states(text: str) -> frozenset[str]:
+    """`states("open in_progress")`: a set of states, for writing tables."""
+    return frozenset(text.split())

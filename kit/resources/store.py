@@ -1,0 +1,147 @@
+"""The SQL of a resource kind, put together once from its columns. All of it runs in a session of one workspace; the
+`workspace_id` in each query is for the planner and a second wall, row-level security is the first."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import asyncpg
+
+from kit.database import Session
+from kit.paging import Listing, like_pattern
+from kit.resources.convert import search_text
+from kit.resources.kind import Kind, Reference, Row
+from kit.unit_of_work import UnitOfWork
+
+
+class ResourceStore:
+    """The rows of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._columns = ", ".join(kind.columns)
+        alive = f"FROM {kind.table} WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL"
+        self._get = f"SELECT {self._columns} {alive}"
+        self._lock = f"{self._get} FOR UPDATE"
+        self._insert = self._insert_statement()
+        self._update = self._update_statement()
+        self._delete = (
+            f"UPDATE {kind.table} SET deleted_at = $3, updated_at = $3, version = version + 1 "
+            "WHERE workspace_id = $1 AND id = $2"
+        )
+
+    async def get(self, session: Session, resource_id: str) -> asyncpg.Record | None:
+        return await session.fetchrow(self._get, session.call.workspace_id, resource_id)
+
+    async def lock(self, work: UnitOfWork, resource_id: str) -> asyncpg.Record | None:
+        """The row, held against other changes until the end of the unit of work."""
+        return await work.fetchrow(self._lock, work.call.workspace_id, resource_id)
+
+    async def page(self, session: Session, listing: Listing) -> tuple[list[asyncpg.Record], int]:
+        """A page of rows, and how many match in all."""
+        condition, arguments = self._condition(session.call.workspace_id, listing)
+        nulls = " NULLS LAST" if listing.sort_by in self._kind.nullable else ""
+        rows = await session.fetch(
+            f"SELECT {self._columns} FROM {self._kind.table} WHERE {condition} "
+            f"ORDER BY {listing.sort_by} {listing.direction}{nulls}, id {listing.direction} "
+            f"LIMIT {listing.limit} OFFSET {listing.offset}",
+            *arguments,
+        )
+        if listing.offset == 0 and len(rows) < listing.limit:
+            return rows, len(rows)
+        total = await session.fetchval(f"SELECT count(*) FROM {self._kind.table} WHERE {condition}", *arguments)
+        return rows, total
+
+    async def insert(self, work: UnitOfWork, row: Row) -> asyncpg.Record:
+        """`row` holds every stored field, `id`, and `number` where the kind has one."""
+        record = await work.fetchrow(
+            self._insert,
+            work.call.workspace_id,
+            row["id"],
+            *([row["number"]] if self._kind.number_prefix else []),
+            *(row[name] for name in self._kind.stored),
+            work.now,
+            work.call.principal.subject,
+            self._search_text(row),
+        )
+        assert record is not None
+        return record
+
+    async def update(self, work: UnitOfWork, row: Row) -> asyncpg.Record:
+        """Write the stored fields of a row that is locked; its version grows by one."""
+        record = await work.fetchrow(
+            self._update,
+            work.call.workspace_id,
+            row["id"],
+            *(row[name] for name in self._kind.stored),
+            work.now,
+            self._search_text(row),
+        )
+        assert record is not None
+        return record
+
+    async def delete(self, work: UnitOfWork, resource_id: str) -> None:
+        """Mark a row that is locked as deleted."""
+        await work.execute(self._delete, work.call.workspace_id, resource_id, work.now)
+
+    async def missing_references(self, work: UnitOfWork, row: Row, references: Iterable[Reference]) -> list[Reference]:
+        """Those of the references that name nothing in this workspace. What they do name cannot be deleted until the
+        unit of work ends."""
+        missing = []
+        for reference in references:
+            found = await work.fetchval(
+                f"SELECT true FROM {reference.table} "
+                "WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE",
+                work.call.workspace_id,
+                row[reference.field],
+            )
+            if not found:
+                missing.append(reference)
+        return missing
+
+    async def next_number(self, work: UnitOfWork) -> int:
+        """The next human number of this kind; numbers of changes that are rolled back stay unused."""
+        number: int = await work.fetchval("SELECT next_number($1)", self._kind.table)
+        return number
+
+    async def count_referring(self, work: UnitOfWork, resource_id: str, referring: Kind, reference: Reference) -> int:
+        """How many rows of `referring` name this resource."""
+        count: int = await work.fetchval(
+            f"SELECT count(*) FROM {referring.table} "
+            f"WHERE workspace_id = $1 AND {reference.field} = $2 AND deleted_at IS NULL",
+            work.call.workspace_id,
+            resource_id,
+        )
+        return count
+
+    def _condition(self, workspace_id: str, listing: Listing) -> tuple[str, list[Any]]:
+        conditions, arguments = ["workspace_id = $1", "deleted_at IS NULL"], [workspace_id]
+        for name, value in listing.values.items():
+            is_number = name == "number" and self._kind.number_prefix
+            arguments.append(self._kind.read_number(value) if is_number else value)
+            conditions.append(f"{name} = ${len(arguments)}")
+        if listing.q:
+            arguments.append(like_pattern(listing.q))
+            conditions.append(f"search LIKE ${len(arguments)}")
+        return " AND ".join(conditions), arguments
+
+    def _search_text(self, row: Row) -> str:
+        number = {"number": self._kind.written_number(row["number"])} if self._kind.number_prefix else {}
+        return search_text(self._kind, {**row, **number})
+
+    def _insert_statement(self) -> str:
+        numbered = ["number"] if self._kind.number_prefix else []
+        names = ["workspace_id", "id", *numbered, *self._kind.stored]
+        count = len(names)
+        values = ", ".join(f"${position}" for position in range(1, count + 1))
+        return (
+            f"INSERT INTO {self._kind.table} ({', '.join(names)}, created_at, updated_at, created_by, version, search) "
+            f"VALUES ({values}, ${count + 1}, ${count + 1}, ${count + 2}, 1, ${count + 3}) RETURNING {self._columns}"
+        )
+
+    def _update_statement(self) -> str:
+        sets = [f"{name} = ${position}" for position, name in enumerate(self._kind.stored, 3)]
+        count = 2 + len(sets)
+        return (
+            f"UPDATE {self._kind.table} SET {', '.join(sets)}, updated_at = ${count + 1}, search = ${count + 2}, "
+            f"version = version + 1 WHERE workspace_id = $1 AND id = $2 RETURNING {self._columns}"
+        )

@@ -1,0 +1,196 @@
+"""How a service answers a call. Every rpc goes the same way:
+
+    identity → access → limits of the request → session or unit of work → handler → answer, or problem
+
+A handler is `async (request, session) -> response`: it gets a read-only session for a read, a unit of work for a
+mutation, and never opens, commits or serializes anything itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from kit import contract, errors, faults, logs, tracing, validation
+from kit.call import Call
+from kit.contract import ContractError, Rpc
+from kit.database import Database
+from kit.errors import Forbidden, Internal, Malformed, Problem, Unauthenticated, Unavailable
+from kit.formats import IDEMPOTENCY_KEY
+from kit.identity import Principal, TokenVerifier
+from kit.unit_of_work import Audited, fingerprint, unit_of_work
+
+Handler = Callable[[Any, Any], Awaitable[Message]]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Behavior = Callable[[Any, Any], Awaitable[bytes]]
+
+# The longest a call may take when its caller set no deadline (seconds).
+_LONGEST = 30.0
+
+log = logs.get_logger(__name__)
+
+
+class RpcServer:
+    """The rpcs of one service, with what answering them needs."""
+
+    def __init__(
+        self, service: str, *, database: Database, verifier: TokenVerifier, on_commit: Callable[[], None]
+    ) -> None:
+        self._service = service
+        self._database = database
+        self._verifier = verifier
+        self._on_commit = on_commit
+        self.in_flight = 0
+
+    def generic_handlers(self, handlers: Mapping[str, Handler]) -> "list[grpc.GenericRpcHandler[Any, Any]]":
+        """What `grpc.aio.Server.add_generic_rpc_handlers` takes. `handlers`: gRPC path to handler. Raises
+        ContractError when an rpc of this service has no handler, or a handler no rpc."""
+        rpcs = contract.owned_by(self._service)
+        if unmatched := {rpc.path for rpc in rpcs} ^ set(handlers):
+            raise ContractError(f"{self._service}: rpcs and handlers do not match: {sorted(unmatched)}")
+        services: "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]" = {}
+        for rpc in rpcs:
+            behavior = self._behavior(rpc, handlers[rpc.path])
+            method = grpc.unary_unary_rpc_method_handler(behavior)
+            services.setdefault(rpc.descriptor.containing_service.full_name, {})[rpc.name] = method
+        return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
+
+    def _behavior(self, rpc: Rpc, handler: Handler) -> Behavior:
+        answer = self._mutate if rpc.mutates else self._read
+        parse = rpc.request_class.FromString
+
+        async def behave(data: bytes, context: Context) -> bytes:
+            self.in_flight += 1
+            metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+            correlation_id = metadata.get("x-correlation-id", "")
+            token = logs.correlation_id.set(correlation_id)
+            try:
+                with tracing.span(
+                    rpc.path, kind=tracing.SpanKind.SERVER, traceparent=metadata.get("traceparent")
+                ) as traceparent:
+                    call = self._admit(rpc, metadata, traceparent)
+                    async with asyncio.timeout(_time_left(context)):
+                        return await answer(rpc, handler, _parse(parse, data), call, context)
+            except Exception as error:
+                problem = _problem(rpc, error)
+            finally:
+                logs.correlation_id.reset(token)
+                self.in_flight -= 1
+            context.set_trailing_metadata(((errors.STATUS_DETAILS, errors.to_status_details(problem, correlation_id)),))
+            context.set_code(problem.grpc_status)
+            context.set_details(problem.detail)
+            return b""
+
+        return behave
+
+    def _admit(self, rpc: Rpc, metadata: Mapping[str, str], traceparent: str | None) -> Call:
+        principal = self._identify(rpc, metadata)
+        _check_access(rpc, principal)
+        key = metadata.get("idempotency-key")
+        if rpc.needs_key and (key is None or not IDEMPOTENCY_KEY.fullmatch(key)):
+            raise Malformed("An idempotency key is needed.", code="idempotency-key-missing")
+        return Call(
+            method=rpc.path,
+            principal=principal,
+            correlation_id=metadata.get("x-correlation-id", ""),
+            idempotency_key=key,
+            expected_version=_expected_version(metadata.get("if-match")),
+            traceparent=traceparent,
+        )
+
+    def _identify(self, rpc: Rpc, metadata: Mapping[str, str]) -> Principal:
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        if scheme == "Bearer" and token:
+            return self._verifier.verify(token)
+        if rpc.access == "public":
+            return Principal(subject="anonymous")
+        raise Unauthenticated("The internal token is missing or not valid.")
+
+    async def _read(
+        self, rpc: Rpc, handler: Handler, request: Message, call: Call, _context: Context
+    ) -> bytes:
+        async with self._database.read(call) as session:
+            response = await handler(request, session)
+        return response.SerializeToString()
+
+    async def _mutate(
+        self, rpc: Rpc, handler: Handler, request: Message, call: Call, context: Context
+    ) -> bytes:
+        started = time.perf_counter()
+        async with unit_of_work(self._database, call, service=self._service) as work:
+            await work.claim_key(fingerprint(call, request))
+            if work.replay is None:
+                response = await handler(request, work)
+                answer = response.SerializeToString(deterministic=True)
+                audited = _audited(request, response)
+                work.answer(answer, audited if rpc.policy.audit else None)
+        if work.replay is not None:
+            context.set_trailing_metadata((("idempotency-replayed", "true"),))
+            return work.replay
+        if work.emitted:
+            self._on_commit()
+        log.info(rpc.name, resource=audited.resource_id, subject=call.principal.subject, milliseconds=round((time.perf_counter() - started) * 1000))
+        faults.point("before-answer")
+        return answer
+
+
+def bind(rpcs: Iterable[Rpc], handlers: object) -> dict[str, Handler]:
+    """Handlers by gRPC path: the method of `handlers` that is named after each rpc in snake case."""
+    found = {}
+    for rpc in rpcs:
+        handler = getattr(handlers, contract.snake_case(rpc.name), None)
+        if handler is None:
+            raise ContractError(f"{type(handlers).__name__} lacks {contract.snake_case(rpc.name)} for {rpc.path}")
+        found[rpc.path] = handler
+    return found
+
+
+def _check_access(rpc: Rpc, principal: Principal) -> None:
+    if rpc.access == "service_only" and principal.service is None:
+        raise Forbidden("Only another service may call this.")
+    if rpc.access == "roles" and principal.service is None and not principal.has_any(rpc.roles):
+        raise Forbidden(f"This needs one of the roles {', '.join(sorted(rpc.roles))}.", code="role-missing")
+    if rpc.in_workspace and principal.workspace_id is None:
+        raise Forbidden("The call names no workspace.", code="workspace-missing")
+
+
+def _parse(parse: Callable[[bytes], Message], data: bytes) -> Message:
+    try:
+        request = parse(data)
+    except DecodeError as error:
+        raise Malformed("The message cannot be read.") from error
+    validation.check_request(request)
+    return request
+
+
+def _expected_version(if_match: str | None) -> int | None:
+    if if_match is None or if_match == "*":
+        return None
+    if not if_match.isascii() or not if_match.isdigit() or len(if_match) > 18:
+        raise Malformed("If-Match must hold a version.", code="if-match-malformed")
+    return int(if_match)
+
+
+def _time_left(context: Context) -> float:
+    remaining = context.time_remaining()
+    return _LONGEST if remaining is None else min(remaining, _LONGEST)
+
+
+def _audited(request: Any, response: Any) -> Audited:
+    resource_id = getattr(response, "id", None) or getattr(request, "id", None)
+    return Audited(resource_id, getattr(response, "version", None))
+
+
+def _problem(rpc: Rpc, error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        if error.status >= Internal.status:
+            log.warning("call failed", rpc=rpc.path, code=error.code, reason=error.detail)
+        return error
+    if isinstance(error, TimeoutError):
+        log.warning("call ran out of time", rpc=rpc.path)
+        return Unavailable("This took too long; try again.", code="timeout", retry_after=1)
+    log.error("call failed unexpectedly", rpc=rpc.path, exc_info=error)
+    return Internal("Something went wrong on our side.")

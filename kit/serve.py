@@ -1,0 +1,184 @@
+"""From settings to a serving process and back to nothing, gracefully.
+
+Start: logs, tracing, database, handlers checked against the contract, gRPC with health, relay, consumers.
+SIGTERM: not ready any more, go on serving for `drain_seconds`, then refuse new calls, let those in flight finish,
+stop consumers and relay, close the pools.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from kit import contract, faults, logs, tracing
+from kit.consumer import Consumer, Subscription
+from kit.contract import ContractError
+from kit.database import Database
+from kit.identity import TokenVerifier
+from kit.outbox import OutboxHandlers
+from kit.relay import Relay, Retention
+from kit.rpc import Handler, RpcServer, bind
+from kit.settings import ServiceSettings
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    ("grpc.max_send_message_length", 16 * 1024 * 1024),
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.so_reuseport", 0),
+)
+_CONNECT_TRIES = 30
+
+log = logs.get_logger(__name__)
+
+
+def run(
+    service: str,
+    settings: ServiceSettings,
+    *,
+    handlers: Mapping[str, Handler],
+    subscriptions: Sequence[Subscription] = (),
+) -> None:
+    """Serve until SIGTERM or SIGINT. `service` is the name on the wire (`agent-runtime`); `handlers` are those of its
+    own rpcs, by gRPC path. Ends with exit code 1 and one sentence when it cannot start."""
+    logs.configure(service, level=settings.log_level, as_json=settings.logs_as_json)
+    tracing.configure(
+        service, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio
+    )
+    faults.arm(settings.crash_at)
+    try:
+        uvloop.run(_Process(service, settings, handlers, subscriptions).run())
+    except (ContractError, OSError, asyncpg.PostgresError, ValueError) as error:
+        log.error("cannot start", reason=str(error))
+        sys.exit(1)
+    finally:
+        tracing.shutdown()
+
+
+class _Process:
+    def __init__(
+        self,
+        service: str,
+        settings: ServiceSettings,
+        handlers: Mapping[str, Handler],
+        subscriptions: Sequence[Subscription],
+    ) -> None:
+        self._service = service
+        self._settings = settings
+        self._handlers = handlers
+        self._subscriptions = subscriptions
+        self._health = health.aio.HealthServicer()
+
+    async def run(self) -> None:
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        settings = self._settings
+        verifier = TokenVerifier.from_file(self._service, settings.internal_trust_file)
+        database = await _patiently(
+            lambda: Database.connect(settings.database_url, size=settings.database_pool_size), stopping
+        )
+        if database is None:
+            return
+        relay = self._relay()
+        rpc_server = RpcServer(self._service, database=database, verifier=verifier, on_commit=relay.wake)
+        server = await self._start_server(rpc_server)
+        background = [asyncio.create_task(work) for work in (relay.run(), *self._consumers(database, relay.wake))]
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        log.info("serving", address=settings.grpc_listen)
+        await _until(stopping, background)
+        await self._drain(server, rpc_server)
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await database.close()
+        log.info("stopped")
+
+    def _relay(self) -> Relay:
+        settings = self._settings
+        return Relay(
+            service=self._service,
+            database_url=settings.database_relay_url,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            retention=Retention(
+                outbox=settings.outbox_retention_days,
+                idempotency=settings.idempotency_retention_days,
+                inbox=settings.inbox_retention_days,
+            ),
+        )
+
+    def _consumers(self, database: Database, on_commit: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+        return [
+            Consumer(
+                subscription,
+                service=self._service,
+                database=database,
+                bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                on_commit=on_commit,
+            ).run()
+            for subscription in self._subscriptions
+        ]
+
+    async def _start_server(self, rpc_server: RpcServer) -> grpc.aio.Server:
+        shared = [rpc for rpc in contract.owned_by(self._service) if rpc.owner == contract.EVERY_SERVICE]
+        handlers = {**self._handlers, **bind(shared, OutboxHandlers(self._service))}
+        server = grpc.aio.server(options=_OPTIONS)
+        server.add_generic_rpc_handlers(rpc_server.generic_handlers(handlers))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        if self._settings.grpc_reflection:
+            names = {rpc.descriptor.containing_service.full_name for rpc in contract.owned_by(self._service)}
+            reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        if server.add_insecure_port(self._settings.grpc_listen) == 0:
+            raise OSError(f"cannot listen on {self._settings.grpc_listen}")
+        await server.start()
+        return server
+
+    async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
+        await self._health.set("", status)
+
+    async def _drain(self, server: grpc.aio.Server, rpc_server: RpcServer) -> None:
+        log.info("stopping", in_flight=rpc_server.in_flight)
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await asyncio.sleep(self._settings.drain_seconds)
+        await server.stop(self._settings.grace_seconds)
+        # grpc.aio's stop does not wait for handlers that set an error status (grpc/grpc#37239).
+        for _ in range(int(self._settings.grace_seconds * 20)):
+            if not rpc_server.in_flight:
+                break
+            await asyncio.sleep(0.05)
+
+
+async def _patiently(
+    connect: Callable[[], Coroutine[Any, Any, Database]], stopping: asyncio.Event
+) -> Database | None:
+    """Try again while the database is starting up; give up with its error after a minute. None: asked to stop."""
+    for attempt in range(_CONNECT_TRIES):
+        if stopping.is_set():
+            return None
+        try:
+            return await connect()
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
+            if attempt + 1 == _CONNECT_TRIES:
+                raise
+            log.warning("waiting for the database", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(2)
+    return None
+
+
+async def _until(stopping: asyncio.Event, background: Sequence["asyncio.Task[None]"]) -> None:
+    """Until asked to stop, or until background work that should never end has ended: then its error is raised."""
+    asked = asyncio.create_task(stopping.wait())
+    done, _ = await asyncio.wait([asked, *background], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    for task in done - {asked}:
+        task.result()

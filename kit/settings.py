@@ -1,0 +1,63 @@
+"""The settings of a service process, from its environment, checked at start. The only file of a service that reads it."""
+
+import sys
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. A service with settings of its own derives from this in its settings.py."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    environment: Literal["development", "production"] = Field(description="`production` refuses what only suits a laptop.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["console", "json"] | None = Field(None, description="Default: json in production.")
+
+    grpc_listen: str = Field("127.0.0.1:7000", description="host:port to serve gRPC on.")
+    grpc_reflection: bool = Field(False, description="Offer gRPC server reflection (for grpcurl).")
+    drain_seconds: float = Field(0, ge=0, description="How long to go on serving after SIGTERM, while not ready.")
+    grace_seconds: float = Field(20, gt=0, description="How long calls in flight may take to finish at shutdown.")
+
+    database_url: str = Field(description="PostgreSQL as the service's own role, which row-level security binds.")
+    database_relay_url: str = Field(description="PostgreSQL as the relay role, which sees the outbox and nothing else.")
+    database_pool_size: int = Field(10, ge=1, le=100, description="Connections that serve requests.")
+
+    kafka_bootstrap_servers: str = Field(description="host:port[,host:port…] of the Kafka brokers.")
+    outbox_retention_days: int = Field(7, ge=1, description="How long published events stay in the outbox.")
+    idempotency_retention_days: int = Field(7, ge=1, description="How long an idempotency key is remembered.")
+    inbox_retention_days: int = Field(30, ge=1, description="How long a consumed event's id is remembered.")
+
+    internal_key_file: Path = Field(description="Own Ed25519 private key (PEM), for calls to other services.")
+    internal_trust_file: Path = Field(description="JWKS of everyone whose internal tokens are believed.")
+
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
+    trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
+
+    crash_at: str = Field("", description="For fault tests: `point` or `point:n` at whose nth passing the process dies.")
+
+    @property
+    def logs_as_json(self) -> bool:
+        return (self.log_format or ("json" if self.environment == "production" else "console")) == "json"
+
+    @model_validator(mode="after")
+    def _refuse_faults_in_production(self) -> Self:
+        if self.crash_at and self.environment == "production":
+            raise ValueError("CRASH_AT is for fault tests and refused in production")
+        return self
+
+
+def read(settings_class: type[Settings]) -> Settings:
+    """The settings from the environment; on a mistake one sentence for each on stderr and exit code 2."""
+    try:
+        return settings_class()
+    except ValidationError as error:
+        for each in error.errors():
+            name = ".".join(str(part) for part in each["loc"]).upper() or "settings"
+            print(f"{name}: {each['msg']}", file=sys.stderr)
+        sys.exit(2)

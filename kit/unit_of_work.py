@@ -1,0 +1,162 @@
+"""Everything that must be true together, in one PostgreSQL transaction: the idempotency key with its answer, the
+change, its events in the outbox, its audit record.
+
+Kill the process at any instant and either all of it happened or none of it did; a retry with the same key then gets
+the first answer, or does the work for the first time. Nothing else in the platform commits.
+
+Failures are not remembered: they changed nothing, so a retry with the same key is looked at afresh (as Stripe's API
+v2 does it).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import asyncpg
+from google.protobuf.message import Message
+
+from kit import clock, faults, ids
+from kit.call import Call
+from kit.database import Connection, Database, Session, workspace_scope
+from kit.errors import Conflict, Invalid
+from kit.events import Event, ReceivedEvent, compose
+
+_CLAIM_KEY = """
+INSERT INTO idempotency_keys (workspace_id, principal, key, fingerprint, created_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true
+"""
+_FIRST_ANSWER = """
+SELECT fingerprint, response FROM idempotency_keys WHERE workspace_id = $1 AND principal = $2 AND key = $3
+"""
+_CLAIM_EVENT = """
+INSERT INTO inbox (workspace_id, consumer, event_id, received_at)
+VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true
+"""
+# One statement, so one round trip: events, audit record and the answer under the key.
+_FINISH = """
+WITH events AS (
+    INSERT INTO outbox (workspace_id, id, topic, key, payload, correlation_id, created_at, next_attempt_at)
+    SELECT $1, event.id, event.topic, event.key, event.payload::jsonb, $2, event.created_at, event.created_at
+    FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+        WITH ORDINALITY AS event (id, topic, key, payload, created_at, position)
+    ORDER BY event.position
+), audited AS (
+    INSERT INTO audit_entries (workspace_id, id, occurred_at, subject, roles, operation, resource_id, version, correlation_id)
+    SELECT $1, $8::uuid, $9, $10, $11::text[], $12, $13, $14::bigint, $2 WHERE $8::uuid IS NOT NULL
+)
+UPDATE idempotency_keys SET response = $15 WHERE workspace_id = $1 AND principal = $10 AND key = $16
+"""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit record says beside who and when: the resource and its version after the change."""
+
+    resource_id: str | None
+    version: int | None
+
+
+class UnitOfWork(Session):
+    """A session that may change rows. `replay` is the first answer when the key has been used for this before."""
+
+    def __init__(self, connection: Connection, call: Call, service: str) -> None:
+        super().__init__(connection, call)
+        # The one instant of everything this unit of work writes.
+        self.now = clock.now()
+        self.replay: bytes | None = None
+        self.emitted = False
+        self._service = service
+        self._events: list[Event] = []
+        self._response: bytes | None = None
+        self._audited: Audited | None = None
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        return await self._connection.execute(query, *arguments)
+
+    def emit(self, message: Message, *, key: str) -> None:
+        """Tell the world of it, once this is committed. `key`: id of the resource; its events keep their order,
+        provided its row was written or locked in this transaction before."""
+        self._events.append(compose(message, key=key, service=self._service, call=self.call))
+        self.emitted = True
+
+    def answer(self, response: bytes, audited: Audited | None) -> None:
+        """What a replay of the key will get."""
+        self._response, self._audited = response, audited
+
+    async def claim_key(self, fingerprint: bytes) -> None:
+        """Make the key ours, or set `replay`. Raises Conflict while its first use is in flight, Invalid when it was
+        used for something else."""
+        principal, key = self.call.principal.subject, self.call.idempotency_key
+        faults.point("before-key")
+        try:
+            claimed = await self.fetchval(
+                _CLAIM_KEY, self.call.workspace_id, principal, key, fingerprint, self.now
+            )
+        except asyncpg.LockNotAvailableError as error:
+            raise Conflict(
+                "A request with this idempotency key is still being worked on; try again.",
+                code="idempotency-key-in-flight",
+                retry_after=1,
+            ) from error
+        faults.point("after-key")
+        if claimed:
+            return
+        first = await self.fetchrow(_FIRST_ANSWER, self.call.workspace_id, principal, key)
+        assert first is not None, "a key that conflicts is visible: same workspace, committed"
+        if first["fingerprint"] != fingerprint:
+            raise Invalid(
+                "This idempotency key was used for another request; use a new key.", code="idempotency-key-reused"
+            )
+        self.replay = first["response"]
+
+    async def claim_event(self, consumer: str, event: ReceivedEvent) -> bool:
+        """Whether this consumer sees the event for the first time."""
+        faults.point("before-inbox")
+        claimed = await self.fetchval(_CLAIM_EVENT, event.workspace_id, consumer, event.id, self.now)
+        faults.point("after-inbox")
+        return bool(claimed)
+
+    async def finish(self) -> None:
+        """Write what goes with the change; the commit follows."""
+        faults.point("after-effect")
+        principal, audited = self.call.principal, self._audited
+        if self._events or audited or self._response is not None:
+            await self.execute(
+                _FINISH,
+                self.call.workspace_id,
+                self.call.correlation_id,
+                [event.id for event in self._events],
+                [event.topic for event in self._events],
+                [event.key for event in self._events],
+                [event.body for event in self._events],
+                [event.created_at for event in self._events],
+                ids.new_id() if audited else None,
+                self.now,
+                principal.subject,
+                sorted(principal.roles),
+                self.call.method,
+                audited.resource_id if audited else None,
+                audited.version if audited else None,
+                self._response,
+                self.call.idempotency_key,
+            )
+        faults.point("after-outbox")
+
+
+@asynccontextmanager
+async def unit_of_work(database: Database, call: Call, *, service: str) -> AsyncIterator[UnitOfWork]:
+    """One transaction in the call's workspace: committed when the block ends, rolled back when it raises."""
+    async with database.transaction(f"BEGIN; {workspace_scope(call.workspace_id)}") as connection:
+        work = UnitOfWork(connection, call, service)
+        yield work
+        if work.replay is None:
+            await work.finish()
+        faults.point("before-commit")
+    faults.point("after-commit")
+
+
+def fingerprint(call: Call, request: Message) -> bytes:
+    """What a key stands for: the route and the canonical body. Principal and workspace are part of the key's place."""
+    return sha256(call.method.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()

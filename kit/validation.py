@@ -1,0 +1,141 @@
+"""The limits of the contract's fields, checked on a protobuf message.
+
+The gateway checks the same limits on the JSON; services check them again, since a gRPC caller skips the gateway.
+One function per message type is put together once.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from kit import contract
+from kit.errors import FieldError, Invalid
+from kit.formats import COMPILED, DESCRIPTIONS
+
+Check = Callable[[Any, str], Iterator[FieldError]]
+
+
+def check(message: Message, *, only: frozenset[str] | None = None) -> None:
+    """Raises Invalid with every error at once. `only` names the top-level fields to look at."""
+    errors = list(_check_fields(message, "", only))
+    if errors:
+        raise Invalid.fields(*errors)
+
+
+def check_request(request: Message) -> None:
+    """Check a request. In an update, the resource's fields count only as far as the mask names them."""
+    mask = getattr(request, "update_mask", None)
+    if mask is None:
+        check(request)
+        return
+    resource = next(field for field in request.DESCRIPTOR.fields if field.message_type and field.name != "update_mask")
+    check(request, only=frozenset(field.name for field in request.DESCRIPTOR.fields) - {resource.name, "update_mask"})
+    check(getattr(request, resource.name), only=frozenset(path.split(".")[0] for path in mask.paths))
+
+
+def _check_fields(message: Message, prefix: str, only: frozenset[str] | None) -> Iterator[FieldError]:
+    for name, json_name, field_check in _checks(message.DESCRIPTOR):
+        if only is None or name in only:
+            yield from field_check(message, prefix + json_name)
+
+
+@cache
+def _checks(descriptor: Descriptor) -> tuple[tuple[str, str, Check], ...]:
+    return tuple(
+        (field.name, field.json_name, found)
+        for field in descriptor.fields
+        if not contract.is_output_only(field) and (found := _field_check(field))
+    )
+
+
+def _field_check(field: FieldDescriptor) -> Check | None:
+    single = _single_check(field)
+    if field.is_repeated:
+        return _repeated_check(field, single)
+    return _presence_check(field, single)
+
+
+def _presence_check(field: FieldDescriptor, single: Check | None) -> Check | None:
+    name, required = field.name, contract.is_required(field)
+
+    def run(message: Any, path: str) -> Iterator[FieldError]:
+        value = getattr(message, name)
+        if message.HasField(name) if field.has_presence else value or not required:
+            if single and (field.has_presence or value):
+                yield from single(value, path)
+        elif required:
+            yield FieldError(path, "is required")
+
+    return run if single or required else None
+
+
+def _repeated_check(field: FieldDescriptor, single: Check | None) -> Check | None:
+    name, most = field.name, contract.field_options(field).max_items
+
+    def run(message: Any, path: str) -> Iterator[FieldError]:
+        values = getattr(message, name)
+        if most and len(values) > most:
+            yield FieldError(path, f"must have at most {most} items")
+        if single and not (field.message_type and field.message_type.GetOptions().map_entry):
+            for index, value in enumerate(values):
+                yield from single(value, f"{path}[{index}]")
+
+    return run if single or most else None
+
+
+def _single_check(field: FieldDescriptor) -> Check | None:
+    if field.enum_type is not None:
+        return _enum_check(field)
+    if field.message_type is not None:
+        nested = field.message_type
+        if nested.file.package.startswith("google.protobuf") or nested.GetOptions().map_entry:
+            return None
+        return lambda value, path: _check_fields(value, f"{path}.", None)
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return _string_check(field)
+    return _number_check(field)
+
+
+def _enum_check(field: FieldDescriptor) -> Check:
+    assert field.enum_type is not None
+    known, words = set(field.enum_type.values_by_number), ", ".join(contract.enum_words(field))
+
+    def run(value: int, path: str) -> Iterator[FieldError]:
+        if value not in known:
+            yield FieldError(path, f"must be one of {words}")
+
+    return run
+
+
+def _string_check(field: FieldDescriptor) -> Check:
+    options = contract.field_options(field)
+    pattern = COMPILED.get(options.format)
+
+    def run(value: str, path: str) -> Iterator[FieldError]:
+        if "\0" in value:
+            yield FieldError(path, "must not contain the character NUL")
+        if len(value) < options.min_length:
+            yield FieldError(path, f"must have at least {options.min_length} characters")
+        if options.max_length and len(value) > options.max_length:
+            yield FieldError(path, f"must have at most {options.max_length} characters")
+        if pattern and not pattern.match(value):
+            yield FieldError(path, DESCRIPTIONS[options.format])
+
+    return run
+
+
+def _number_check(field: FieldDescriptor) -> Check | None:
+    options = contract.field_options(field)
+    low = options.minimum if options.HasField("minimum") else None
+    high = options.maximum if options.HasField("maximum") else None
+
+    def run(value: int, path: str) -> Iterator[FieldError]:
+        if low is not None and value < low:
+            yield FieldError(path, f"must be at least {low}")
+        if high is not None and value > high:
+            yield FieldError(path, f"must be at most {high}")
+
+    return None if low is None and high is None else run

@@ -1,0 +1,1 @@
+"""The seven services. None imports another; they meet in protos, gRPC and topics."""

@@ -1,0 +1,1 @@
+"""agent-runtime: the engines, queues and workers that executions run on."""

@@ -1,0 +1,9 @@
+"""`python -m services.agent_runtime`: serve until SIGTERM."""
+
+from kit.serve import run
+from kit.settings import read
+from services.agent_runtime.settings import Settings
+from services.agent_runtime.wiring import NAME, handlers
+
+if __name__ == "__main__":
+    run(NAME, read(Settings), handlers=handlers())

@@ -1,0 +1,1 @@
+"""integrations: webhooks in, accounting and notifications out, imports and exports."""

@@ -1,0 +1,1 @@
+"""ops: the system of record of a provider's day."""

@@ -1,0 +1,1 @@
+"""Who the provider works for: clients."""

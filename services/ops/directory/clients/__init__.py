@@ -1,0 +1,1 @@
+"""Clients: the companies whose IT the provider runs."""

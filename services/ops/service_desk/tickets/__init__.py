@@ -1,0 +1,1 @@
+"""Tickets: the promises of the service desk."""

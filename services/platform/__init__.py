@@ -1,0 +1,1 @@
+"""platform: settings and secrets that every other service stands on."""

@@ -1,0 +1,1 @@
+"""portal: a client's people see their own world, and only that."""

@@ -1,0 +1,9 @@
+"""`python -m services.portal`: serve until SIGTERM."""
+
+from kit.serve import run
+from kit.settings import read
+from services.portal.settings import Settings
+from services.portal.wiring import NAME, handlers
+
+if __name__ == "__main__":
+    run(NAME, read(Settings), handlers=handlers())

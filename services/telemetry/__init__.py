@@ -1,0 +1,1 @@
+"""telemetry: enrollment, policy and ingest for endpoint agents, and what they detect."""

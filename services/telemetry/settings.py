@@ -1,0 +1,7 @@
+"""Settings of the telemetry service."""
+
+from kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Nothing of its own yet."""

@@ -1,0 +1,1 @@
+"""workflow: executions of agents, their approval, evidence and audit credentials."""

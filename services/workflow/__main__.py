@@ -1,0 +1,9 @@
+"""`python -m services.workflow`: serve until SIGTERM."""
+
+from kit.serve import run
+from kit.settings import read
+from services.workflow.settings import Settings
+from services.workflow.wiring import NAME, handlers
+
+if __name__ == "__main__":
+    run(NAME, read(Settings), handlers=handlers())
