@@ -66,17 +66,18 @@ async def bootstrap_database(admin_url: str, service: str, passwords: Passwords)
     name = database_name(service)
     admin = await asyncpg.connect(admin_url)
     try:
+        # Held by this connection until it closes: whoever bootstraps at the same time waits for all of it.
         await admin.execute("SELECT pg_advisory_lock($1)", BOOTSTRAP_LOCK)
         await _create_roles(admin, name, passwords)
         await _create_database(admin, name)
+        inside = await asyncpg.connect(with_database(admin_url, name))
+        try:
+            async with inside.transaction():
+                await _prepare_database(inside, name)
+        finally:
+            await inside.close()
     finally:
         await admin.close()
-    inside = await asyncpg.connect(with_database(admin_url, name))
-    try:
-        async with inside.transaction():
-            await _prepare_database(inside, name)
-    finally:
-        await inside.close()
 
 
 async def _create_roles(admin: asyncpg.Connection, name: str, passwords: Passwords) -> None:

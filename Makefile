@@ -1,0 +1,103 @@
+# `make` alone lists what one can do.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := $(wildcard kit gateway services devstack edge_agent tools tests bench)
+# Folders too: theirs is the date that changes when a file in them is removed.
+PROTOS := $(shell find protos -mindepth 1 -type d -o -name '*.proto')
+
+# What `make token` takes; ARGS goes to pytest.
+ROLES ?=
+WORKSPACE ?= demo
+CLIENT ?=
+AGENT ?=
+SUBJECT ?=
+TTL ?=
+ARGS ?=
+
+export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## list what one can do
+	@echo "Opsfield"
+	@echo
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it
+	@exec $(BIN)/python -m devstack run
+
+.PHONY: token
+token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLES=ops_engineer,billing WORKSPACE=demo [CLIENT= AGENT= SUBJECT= TTL=seconds]
+	@exec $(BIN)/python -m devstack token --roles "$(ROLES)" --workspace "$(WORKSPACE)" \
+		$(if $(CLIENT),--client "$(CLIENT)") $(if $(AGENT),--agent "$(AGENT)") \
+		$(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(TTL),--ttl "$(TTL)")
+
+.PHONY: test
+test: $(VENV)/development.stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"]
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and imports
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python tools/lint_rules.py
+
+.PHONY: format
+format: $(VENV)/development.stamp ## put the code into its style
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+.PHONY: protos
+protos: gen/descriptors.binpb ## generate code and descriptors from protos/
+
+.PHONY: bench
+bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform beside its limits and peers
+	@exec $(BIN)/python -m bench
+
+.PHONY: requirements
+requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name
+	$(BIN)/uv pip compile $(PIN) requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile $(PIN) requirements-dev.in --output-file requirements-dev.txt
+
+.PHONY: clean
+clean: ## remove what was built and cached, but neither .venv nor the data in .devstack
+	rm -rf gen gen.new .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+PIN := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make requirements"
+
+gen/descriptors.binpb: $(PROTOS) tools/protos.py | $(VENV)/runtime.stamp
+	@$(BIN)/python tools/protos.py
+
+# Two sets, so that running the platform installs no test tools. The larger one includes the smaller.
+$(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
+	@echo "installing what the platform needs (once; it takes a minute)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	@touch $@
+
+$(VENV)/development.stamp: requirements-dev.txt | $(BIN)/python
+	@echo "installing what tests and checks need (once; it takes a minute)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $(VENV)/runtime.stamp $@
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON) on this machine: install Python 3.11 or newer, or name one with PYTHON=…" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11: install a newer one, or name one with PYTHON=python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) lacks its venv module: install it (on Debian and Ubuntu the package python3-venv)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)

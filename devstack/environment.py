@@ -1,0 +1,60 @@
+"""The environment variables of each program of the local platform."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from devstack.layout import GATEWAY, REPOSITORY, SERVICES, Layout, module
+from devstack.tokens import AUDIENCE, ISSUER, read_secret
+
+HOST = "127.0.0.1"
+"""Where the services listen: on loopback only, whatever the gateway does."""
+
+
+def base() -> dict[str, str]:
+    """What every Python program gets: the caller's environment, and where to find the code."""
+    path = os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "gen")))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def of_service(
+    name: str, layout: Layout, port: int, database_url: str, database_relay_url: str, kafka_bootstrap: str
+) -> dict[str, str]:
+    """The environment of one service, by its name on the wire."""
+    return {
+        **base(),
+        **_common(name, layout),
+        "GRPC_LISTEN": f"{HOST}:{port}",
+        "DATABASE_URL": database_url,
+        "DATABASE_RELAY_URL": database_relay_url,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        "INTERNAL_TRUST_FILE": str(layout.trust),
+    }
+
+
+def of_gateway(layout: Layout, host: str, port: int, service_ports: Mapping[str, int]) -> dict[str, str]:
+    """The environment of the gateway, which finds each service at its port."""
+    return {
+        **base(),
+        **_common(GATEWAY, layout),
+        "OPSFIELD_HOST": host,
+        "OPSFIELD_PORT": str(port),
+        "AUTH_MODE": "jwt",
+        "JWT_DEV_SECRET": read_secret(layout),
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        **{f"{module(name).upper()}_ADDRESS": f"{HOST}:{service_ports[name]}" for name in SERVICES},
+    }
+
+
+def command(name: str) -> list[str]:
+    """How to start a service or the gateway."""
+    return [sys.executable, "-m", GATEWAY if name == GATEWAY else f"services.{module(name)}"]
+
+
+def _common(name: str, layout: Layout) -> dict[str, str]:
+    return {
+        "ENVIRONMENT": "development",
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "info"),
+        "INTERNAL_KEY_FILE": str(layout.key(name)),
+    }

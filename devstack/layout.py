@@ -1,0 +1,84 @@
+"""Names, places and ports of the local platform."""
+
+import random
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+SERVICES = ("portal", "ops", "workflow", "agent-runtime", "telemetry", "integrations", "platform")
+"""The services by their names on the wire; in Python and Postgres a dash is an underscore."""
+
+GATEWAY = "gateway"
+POSTGRES = "postgres"
+KAFKA = "kafka"
+
+# Below the range from which the system takes ports for outgoing connections: a port chosen here stays free until, and
+# after a crash of, the program that it is for.
+PORTS = range(15000, 32000)
+
+
+class StackError(Exception):
+    """Something that the person at the keyboard can mend; its text is the one sentence to show."""
+
+
+class Layout:
+    """Where everything stands inside one data folder. Paths are absolute."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.expanduser().absolute()
+        self.lock = self.data / "lock"
+        self.logs = self.data / "logs"
+        self.keys = self.data / "keys"
+        self.trust = self.keys / "trust.json"
+        self.jwt_secret = self.data / "jwt-dev-secret"
+        self.database_password = self.data / "database-password"
+        self.database = self.data / "postgres"
+        self.kafka_address = self.data / "kafka-address"
+
+    def create(self) -> None:
+        """Make the folders. Raises StackError where that is not possible."""
+        try:
+            for folder in (self.data, self.logs, self.keys):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(f"The data folder {self.data} cannot be made: {error.strerror}.") from error
+
+    def key(self, name: str) -> Path:
+        """The signing key of one program."""
+        return self.keys / f"{name}.pem"
+
+    def log(self, name: str) -> Path:
+        """The log of one program since its stack started."""
+        return self.logs / f"{name}.log"
+
+
+def module(service: str) -> str:
+    """The Python and Postgres name of a service: `agent-runtime` is `agent_runtime`."""
+    return service.replace("-", "_")
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(host: str, names: Iterable[str]) -> dict[str, int]:
+    """A free port for each name, all different."""
+    names = list(names)
+    chosen: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if len(chosen) == len(names):
+            break
+        if port_is_free(host, port):
+            chosen.append(port)
+    if len(chosen) < len(names):
+        raise StackError(f"There are not {len(names)} free ports between {PORTS.start} and {PORTS.stop}.")
+    return dict(zip(names, chosen, strict=True))

@@ -1,0 +1,299 @@
+"""The whole platform, or a part of it, started in order and stopped in reverse. Tests use it as a context manager:
+
+async with Stack(tmp_path, services=("ops",)) as stack:
+    httpx.get(stack.base_url + "/health")
+    await stack.kill("ops")
+    await stack.start("ops")
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+
+from devstack import environment, health, keys, tokens
+from devstack.kafka import Kafka
+from devstack.layout import GATEWAY, KAFKA, POSTGRES, SERVICES, Layout, StackError, free_ports, port_is_free
+from devstack.lock import take_lock
+from devstack.postgres import Postgres
+from devstack.supervisor import Child, describe_end, together
+from kit.bootstrap import Passwords, bootstrap_database
+from kit.migrate import upgrade
+
+READY_SECONDS = 60.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+# A program that ran for so long before it ended is not one that cannot start.
+SETTLED_SECONDS = 60.0
+
+
+class Stack:
+    """Postgres, Kafka, services and gateway over one data folder. Everything listens by the time it is entered."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        demo: bool = False,
+        services: Sequence[str] = SERVICES,
+        gateway: bool = True,
+        extra_env: Mapping[str, Mapping[str, str]] | None = None,
+        restart: bool = False,
+        report: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        """`port` 0 takes a free one; `extra_env` is by program; `restart` starts again what ends by itself.
+
+        `report` is told each step in one line.
+        """
+        self.layout = Layout(data_dir)
+        self.host = host
+        self.services = tuple(services)
+        self.kafka_bootstrap = ""
+        self._port = port
+        self._demo = demo
+        self._gateway = gateway
+        self._extra = {name: dict(variables) for name, variables in (extra_env or {}).items()}
+        self._restart = restart
+        self._report = report
+        self._lock: IO[str] | None = None
+        self._ports: dict[str, int] = {}
+        self._children: dict[str, Child] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start_all()
+        except BaseException:
+            await self._stop_all()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop_all()
+
+    @property
+    def base_url(self) -> str:
+        """Where the gateway answers, without a trailing slash."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not listened on
+        return f"http://{host}:{self._port}"
+
+    @property
+    def admin_url(self) -> str:
+        """The database superuser's URL."""
+        return self._postgres.admin_url
+
+    @property
+    def database_address(self) -> str:
+        """`host:port` of the database server."""
+        return f"{environment.HOST}:{self._ports[POSTGRES]}"
+
+    def database_url(self, service: str, role: Literal["owner", "app", "relay"] = "app") -> str:
+        """The URL of a service's database as one of its roles."""
+        return self._postgres.url(service, role)
+
+    def address(self, service: str) -> str:
+        """`host:port` of a service's gRPC server, whether it runs or not."""
+        return f"{environment.HOST}:{self._ports[service]}"
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The environment that a service or the gateway is started with."""
+        if name == GATEWAY:
+            variables = environment.of_gateway(self.layout, self.host, self._port, self._ports)
+        else:
+            variables = environment.of_service(
+                name,
+                self.layout,
+                self._ports[name],
+                self.database_url(name, "app"),
+                self.database_url(name, "relay"),
+                self.kafka_bootstrap,
+            )
+        return {**variables, **self._extra.get(name, {})}
+
+    def pid(self, name: str) -> int:
+        """The process id of a program (`postgres` and `kafka` are names too)."""
+        return self._child(name).pid
+
+    def running(self, name: str) -> bool:
+        """Whether a program's process is there now."""
+        return name in self._children and self._children[name].running
+
+    def token(
+        self,
+        roles: Sequence[str] = ("ops_engineer",),
+        workspaces: Sequence[str] | Literal["*"] = ("demo",),
+        *,
+        client: str | None = None,
+        agent: str | None = None,
+        subject: str | None = None,
+        ttl: int = tokens.HALF_A_DAY,
+    ) -> str:
+        """A bearer token that this stack's gateway takes."""
+        secret = tokens.read_secret(self.layout)
+        return tokens.issue(secret, roles, workspaces, client=client, agent=agent, subject=subject, ttl=ttl)
+
+    async def start(self, name: str, extra_env: Mapping[str, str] | None = None) -> None:
+        """Start a program that is not running, and return once it is ready.
+
+        `extra_env` replaces what was given for it before. Raises StackError when it ends or does not become ready.
+        """
+        if extra_env is not None:
+            self._extra[name] = dict(extra_env)
+        await self._end_watch(name)
+        try:
+            await self._start(name)
+        finally:
+            if self._restart:
+                self._watches[name] = asyncio.create_task(self._watch(name))
+
+    async def stop(self, name: str) -> int | None:
+        """Let a program end in order; its exit code, or None when it was never started."""
+        await self._end_watch(name)
+        return await self._children[name].stop() if name in self._children else None
+
+    async def kill(self, name: str, with_signal: signal.Signals = signal.SIGKILL) -> int:
+        """End a program with a signal, at once; its exit code."""
+        await self._end_watch(name)
+        return await self._child(name).kill(with_signal)
+
+    async def wait(self, name: str) -> int:
+        """Wait until a program ends by itself; its exit code."""
+        return await self._child(name).wait()
+
+    def kill_everything(self) -> None:
+        """End all programs at once, without waiting. What was answered as done is safe in the databases."""
+        for watch in self._watches.values():
+            watch.cancel()
+        for child in self._children.values():
+            if child.running:
+                os.killpg(child.pid, signal.SIGKILL)
+
+    # Start-up, in order
+
+    async def _start_all(self) -> None:
+        self.layout.create()
+        self._lock = take_lock(self.layout)
+        self._take_ports()
+        keys.ensure_secrets(self.layout)
+        for log in self.layout.logs.glob("*.log"):
+            log.replace(log.with_suffix(".log.previous"))
+        self._postgres = Postgres(self.layout, self._ports[POSTGRES])
+        self._kafka = Kafka(self.layout.kafka_address, self.layout.log(KAFKA), environment.base())
+        self._children |= {POSTGRES: self._postgres.child, KAFKA: self._kafka.child}
+        self._report("starting PostgreSQL and Kafka")
+        await together(self.start(POSTGRES), self.start(KAFKA))
+        self._report(f"preparing {len(self.services)} databases")
+        for service in self.services:
+            await self._prepare_database(service)
+        programs = [*self.services, *([GATEWAY] if self._gateway else [])]
+        self._report(f"starting {', '.join(programs)}")
+        await together(*(self.start(name) for name in programs))
+        if self._demo:
+            self._report("loading the demo workspace")
+            await self._load_demo()
+
+    def _take_ports(self) -> None:
+        self._ports = free_ports(environment.HOST, (POSTGRES, *SERVICES))
+        if self._port == 0:
+            self._port = next(iter(free_ports(self.host, (GATEWAY,)).values()))
+        elif not port_is_free(self.host, self._port):
+            raise StackError(
+                f"Port {self._port} of {self.host} is taken by another program: stop it, or choose another port, "
+                f"for example with `OPSFIELD_PORT={self._port + 1} make run`."
+            )
+
+    async def _prepare_database(self, service: str) -> None:
+        password = self.layout.database_password.read_text().strip()
+        await bootstrap_database(self.admin_url, service, Passwords(password, password, password))
+        try:
+            await upgrade(service, self.database_url(service, "owner"))
+        except LookupError as error:
+            raise StackError(str(error)) from error
+
+    async def _load_demo(self) -> None:
+        command = [sys.executable, "-m", "services.ops.demo"]
+        demo = Child("demo", command, self.environment("ops"), self.layout.log("demo"))
+        self._children["demo"] = demo
+        await demo.start()
+        if code := await demo.wait():
+            raise StackError(f"The demo workspace was not loaded: it {describe_end(code)}.\n{demo.last_words()}")
+
+    # One program
+
+    def _child(self, name: str) -> Child:
+        if name not in self._children:
+            raise StackError(f"{name} was not started.")
+        return self._children[name]
+
+    async def _start(self, name: str) -> None:
+        if name == POSTGRES:
+            await self._postgres.start()
+        elif name == KAFKA:
+            await self._start_kafka()
+        else:
+            child = Child(
+                name, environment.command(name), self.environment(name), self.layout.log(name), stop_seconds=30.0
+            )
+            if self.running(name):
+                raise StackError(f"{name} is running already, as process {self.pid(name)}.")
+            self._children[name] = child
+            await child.start()
+            if name == GATEWAY:
+                await health.wait_for_gateway(child, self.base_url, READY_SECONDS)
+            else:
+                await health.wait_for_service(child, self.address(name), READY_SECONDS)
+
+    async def _start_kafka(self) -> None:
+        await self._kafka.start()
+        self.kafka_bootstrap = self._kafka.bootstrap
+        # The broker chooses its port anew each time, and a program learns it when it starts.
+        stale = [name for name in self.services if self.running(name)]
+        for name in stale:
+            await self.stop(name)
+        await together(*(self.start(name) for name in stale))
+
+    async def _watch(self, name: str) -> None:
+        """Start a program again whenever it ends, after a pause that grows while it does not last."""
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            code = await self._child(name).wait()
+            if time.monotonic() - began > SETTLED_SECONDS:
+                pause = FIRST_PAUSE
+            self._report(f"{name} {describe_end(code)}; it is started again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                await self._start(name)
+                self._report(f"{name} is running again")
+            except StackError as error:
+                self._report(str(error))
+                # Kafka itself may be well, and the error that of a service which had to start again with it.
+                if name != KAFKA:
+                    await self._child(name).kill()
+
+    async def _end_watch(self, name: str) -> None:
+        watch = self._watches.pop(name, None)
+        if watch is not None and watch is not asyncio.current_task():
+            watch.cancel()
+            await asyncio.wait([watch])
+
+    # Shut-down, in reverse order
+
+    async def _stop_all(self) -> None:
+        for names in (("demo", GATEWAY), self.services, (KAFKA,), (POSTGRES,)):
+            running = [name for name in names if self.running(name)]
+            if running:
+                self._report(f"stopping {', '.join(running)}")
+            await asyncio.gather(*(self.stop(name) for name in names))
+        if self._lock is not None:
+            self._lock.close()

@@ -1,0 +1,21 @@
+"""The platform, once for all tests that go through its front door: real processes, real PostgreSQL, embedded Kafka."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.platform import Api, Platform
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Everything running, without the demo workspace."""
+    with Platform(tmp_path_factory.mktemp("platform")) as running:
+        yield running
+
+
+@pytest.fixture
+def api(platform: Platform) -> Iterator[Api]:
+    """An engineer in a workspace of the test's own."""
+    with platform.api() as api:
+        yield api
