@@ -52,12 +52,14 @@ class Consumer:
         service: str,
         database: Database,
         bootstrap_servers: str,
+        session_timeout: float,
         on_commit: Callable[[], None],
     ) -> None:
         self._subscription = subscription
         self._service = service
         self._database = database
         self._bootstrap_servers = bootstrap_servers
+        self._session_timeout = session_timeout
         self._on_commit = on_commit
 
     async def run(self) -> None:
@@ -75,7 +77,11 @@ class Consumer:
         producer = await start_producer(self._bootstrap_servers, client_id=f"{name}-dead-letters")
         try:
             consumer = await start_consumer(
-                self._bootstrap_servers, self._subscription.handlers, group=name, client_id=name
+                self._bootstrap_servers,
+                self._subscription.handlers,
+                group=name,
+                client_id=name,
+                session_timeout=self._session_timeout,
             )
             try:
                 await self._read(consumer, producer)

@@ -25,6 +25,10 @@ _ROLLBACK_TIMEOUT = 2
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
+# Whatever asyncpg raises when a statement or its connection fails. A connection that breaks between two messages of one
+# statement shows as an error of the client's own.
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
 log = get_logger(__name__)
 
 
@@ -84,8 +88,10 @@ class Database:
                 except BaseException:
                     await _roll_back(connection)
                     raise
-                await connection.execute("COMMIT")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                # After an error that the block has swallowed, the server answers COMMIT with a rollback, not an error.
+                if await connection.execute("COMMIT") != "COMMIT":
+                    raise asyncpg.InFailedSQLTransactionError("an error before its end undid the transaction")
+        except DATABASE_ERRORS as error:
             problem = problem_of(error)
             if problem is None:
                 raise
@@ -115,6 +121,7 @@ def problem_of(error: Exception) -> Problem | None:
             OSError()
             | TimeoutError()
             | asyncpg.InterfaceError()
+            | asyncpg.InternalClientError()
             | asyncpg.PostgresConnectionError()
             | asyncpg.CannotConnectNowError()
             | asyncpg.AdminShutdownError()
@@ -145,5 +152,5 @@ async def _keep(_connection: Connection) -> None:
 async def _roll_back(connection: Connection) -> None:
     try:
         await asyncio.wait_for(asyncio.shield(connection.execute("ROLLBACK")), _ROLLBACK_TIMEOUT)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except DATABASE_ERRORS:
         connection.terminate()

@@ -23,8 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf import any_pb2
-from google.rpc import status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from opsfield.common.v1 import problem_pb2
 
@@ -170,9 +169,12 @@ _BY_STATUS = {each.status: each for each in _CLASSES}
 
 def to_status_details(problem: Problem, correlation_id: str) -> bytes:
     """The problem as a serialized google.rpc.Status, for the trailing metadata."""
-    detail = any_pb2.Any()
-    detail.Pack(problem.message(correlation_id=correlation_id))
-    status = status_pb2.Status(code=problem.grpc_status.value[0], message=problem.detail, details=[detail])
+    status = status_pb2.Status(code=problem.grpc_status.value[0], message=problem.detail)
+    status.details.add().Pack(problem.message(correlation_id=correlation_id))
+    if problem.retry_after:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.seconds = problem.retry_after
+        status.details.add().Pack(retry)
     return status.SerializeToString()
 
 
@@ -191,15 +193,17 @@ def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> Problem:
 
 
 def _from_status_details(value: bytes) -> Problem:
-    message = problem_pb2.Problem()
-    status = status_pb2.Status.FromString(value)
-    if not any(detail.Unpack(message) for detail in status.details):
+    message, retry = problem_pb2.Problem(), error_details_pb2.RetryInfo()
+    for detail in status_pb2.Status.FromString(value).details:
+        detail.Unpack(message)
+        detail.Unpack(retry)
+    if not message.status:
         return Internal("Something went wrong on our side.")
     problem = _BY_STATUS.get(message.status, Internal)(
         message.detail,
         code=message.code,
         errors=[FieldError(each.path, each.message) for each in message.errors],
-        retry_after=1 if message.status == Unavailable.status or message.code.endswith("in-flight") else None,
+        retry_after=retry.retry_delay.seconds or (1 if message.status == Unavailable.status else None),
     )
     problem.title = message.title
     return problem

@@ -81,14 +81,28 @@ def parse(value: bytes | None, *, topic: str) -> ReceivedEvent:
             key=_text(body, "subject"),
             workspace_id=_text(body, "workspaceid"),
             correlation_id=_text(body, "correlationid"),
-            traceparent=body.get("traceparent"),
-            time=datetime.fromisoformat(_text(body, "time")),
-            data=body["data"],
+            traceparent=_text(body, "traceparent") if "traceparent" in body else None,
+            time=_instant(_text(body, "time")),
+            data=_object(body, "data"),
         )
     except NotAnEvent:
         raise
     except (KeyError, ValueError, TypeError) as error:
         raise NotAnEvent(f"not a CloudEvent of ours: {type(error).__name__} {error}") from error
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise NotAnEvent("time has no time zone")
+    return instant
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    value = body[name]
+    if not isinstance(value, dict):
+        raise NotAnEvent(f"{name} is not an object")
+    return value
 
 
 def _text(body: dict[str, Any], name: str) -> str:

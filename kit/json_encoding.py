@@ -6,7 +6,7 @@ per message type is compiled once, so that a page of 50 costs well under a milli
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from kit import contract
 Encoder = Callable[[Any], dict[str, Any]]
 
 _TIMESTAMP = Timestamp.DESCRIPTOR.full_name
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def dumps(value: Any) -> bytes:
@@ -74,4 +75,5 @@ def _single(field: FieldDescriptor, value: str, namespace: dict[str, Any], redac
 
 
 def _instant(timestamp: Timestamp) -> datetime:
-    return datetime.fromtimestamp(timestamp.seconds + timestamp.nanos * 1e-9, UTC)
+    # Whole numbers: a float would lose microseconds.
+    return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)

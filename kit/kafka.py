@@ -27,9 +27,10 @@ async def start_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaP
 
 
 async def start_consumer(
-    bootstrap_servers: str, topics: Iterable[str], *, group: str | None, client_id: str
+    bootstrap_servers: str, topics: Iterable[str], *, group: str | None, client_id: str, session_timeout: float = 10
 ) -> AIOKafkaConsumer:
-    """A consumer that begins with the oldest event and commits only what it is told to. Raises KafkaError."""
+    """A consumer that begins with the oldest event and commits only what it is told to. Its partitions go to
+    another member of the group `session_timeout` seconds after it was last heard of. Raises KafkaError."""
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=bootstrap_servers,
@@ -38,7 +39,8 @@ async def start_consumer(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        session_timeout_ms=10_000,
+        session_timeout_ms=int(session_timeout * 1000),
+        heartbeat_interval_ms=int(session_timeout * 300),
         metadata_max_age_ms=5_000,
     )
     await _start(consumer)

@@ -10,15 +10,15 @@ While an event of a key waits or has failed, later events of that key wait behin
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kit import faults
+from kit.database import DATABASE_ERRORS
 from kit.events import CONTENT_TYPE
 from kit.kafka import MAX_EVENT_BYTES, start_consumer, start_producer, stop
 from kit.logs import get_logger
@@ -88,7 +88,7 @@ class Relay:
         while True:
             try:
                 await self._work_while_connected()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError) as error:
+            except (*DATABASE_ERRORS, KafkaError) as error:
                 log.warning("outbox relay interrupted", error=f"{type(error).__name__}: {error}", pause=self._pause)
                 await self._back_off()
 
@@ -103,7 +103,7 @@ class Relay:
                 await self._note_broker_down(connection, error)
                 raise
             try:
-                await self._resend_if_broker_is_empty(connection)
+                await self._resend_if_broker_is_empty(connection, producer)
                 await self._relay(connection, producer)
             finally:
                 await stop(producer)
@@ -148,7 +148,7 @@ class Relay:
                 if isinstance(error, MessageSizeTooLargeError):
                     blocked.add((row["topic"], row["key"]))
                     await connection.execute(_FAILED, row["sequence"], str(error))
-                    log.error("event cannot be published", event=str(row["id"]), topic=row["topic"], error=str(error))
+                    log.error("event cannot be published", event_id=str(row["id"]), topic=row["topic"], error=str(error))
             transient = [each for each in results if each and not isinstance(each, MessageSizeTooLargeError)]
             if transient:
                 unsent = [row["sequence"] for row, error in zip(ready, results, strict=True) if error in transient]
@@ -160,7 +160,9 @@ class Relay:
         if waiting:
             await connection.execute(_POSTPONED, waiting, f"{type(error).__name__}: {error}", self._pause)
 
-    async def _resend_if_broker_is_empty(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    async def _resend_if_broker_is_empty(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", producer: AIOKafkaProducer
+    ) -> None:
         """A broker that has lost everything (the embedded one, over a restart) gets the kept events once more; the
         consumers' inboxes make that harmless. A topic counts as lost when nothing was ever written to it."""
         topics = [row["topic"] for row in await connection.fetch(_SENT_TOPICS)]
@@ -170,8 +172,7 @@ class Relay:
             self._bootstrap_servers, (), group=None, client_id=f"{self._service}-relay-check"
         )
         try:
-            known = await consumer.topics()
-            empty = [topic for topic in topics if topic not in known or await _is_empty(consumer, topic)]
+            empty = [topic for topic in topics if await _is_empty(consumer, topic, await producer.partitions_for(topic))]
         finally:
             await stop(consumer)
         if empty:
@@ -216,14 +217,13 @@ async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> None:
     await asyncio.wait_for(sending, _SEND_TIMEOUT)
 
 
-async def _is_empty(consumer: Any, topic: str) -> bool:
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-    ends = await consumer.end_offsets(partitions) if partitions else {}
+async def _is_empty(consumer: AIOKafkaConsumer, topic: str, numbers: Iterable[int]) -> bool:
+    ends = await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
     return not any(ends.values())
 
 
 async def _close(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     try:
         await connection.close(timeout=2)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except DATABASE_ERRORS:
         connection.terminate()

@@ -123,6 +123,7 @@ class _Process:
                 service=self._service,
                 database=database,
                 bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                session_timeout=self._settings.kafka_session_timeout_seconds,
                 on_commit=on_commit,
             ).run()
             for subscription in self._subscriptions

@@ -1,7 +1,7 @@
 """Between messages, rows and table records."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -131,6 +131,6 @@ def _single(value: Any, each: FieldDescriptor) -> Any:
     if each.message_type is None:
         return value
     if each.message_type.full_name == _TIMESTAMP:
-        return value.ToDatetime(tzinfo=None).astimezone()
+        return value.ToDatetime(tzinfo=UTC)
     nested = row_of(value, each.message_type.fields)
     return {name: item for name, item in nested.items() if item is not None}

@@ -1,6 +1,10 @@
-"""A consumer to be killed: for each `ticket.created` it writes one row, in the portal's database."""
+"""A consumer to be killed: for each `ticket.created` it writes one row, in the portal's database.
+
+`python -m tests.faults.probe GROUP`; the rest comes from the environment, as for a service.
+"""
 
 import asyncio
+import sys
 
 from kit import faults, logs
 from kit.consumer import Consumer, Subscription
@@ -10,17 +14,17 @@ from kit.settings import ServiceSettings, read
 from kit.unit_of_work import UnitOfWork
 
 CREATE_EFFECTS = """
-CREATE TABLE IF NOT EXISTS probe_effects (workspace_id text NOT NULL, ticket_id text NOT NULL, event_id text NOT NULL);
+CREATE TABLE IF NOT EXISTS probe_effects (workspace_id text NOT NULL, consumer text NOT NULL, ticket_id text NOT NULL);
 """
 
 
 async def note(event: ReceivedEvent, work: UnitOfWork) -> None:
     """The effect: not idempotent by itself, so a second one would show."""
     await work.execute(
-        "INSERT INTO probe_effects (workspace_id, ticket_id, event_id) VALUES ($1, $2, $3)",
+        "INSERT INTO probe_effects (workspace_id, consumer, ticket_id) VALUES ($1, $2, $3)",
         event.workspace_id,
+        sys.argv[1],
         event.data["ticket"]["id"],
-        event.id,
     )
 
 
@@ -30,7 +34,7 @@ async def main() -> None:
     faults.arm(settings.crash_at)
     database = await Database.connect(settings.database_url, size=2)
     await Consumer(
-        Subscription("crash-probe", {"ticket.created": note}),
+        Subscription(sys.argv[1], {"ticket.created": note}),
         service="portal",
         database=database,
         bootstrap_servers=settings.kafka_bootstrap_servers,

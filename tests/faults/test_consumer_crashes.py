@@ -18,18 +18,16 @@ POINTS = (
     "before-inbox",
     "after-inbox",
     "before-consumer-commit",
-    "after-effect",
     "before-commit",
     "after-commit",
-    "after-consumer-commit",
     "after-offset",
 )
 
 
 @contextmanager
-def probe(platform: Platform, crash_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def probe(platform: Platform, group: str, crash_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, **platform.stack.environment("portal"), "CRASH_AT": crash_at, "KAFKA_SESSION_TIMEOUT_SECONDS": "6"}
-    process = subprocess.Popen([sys.executable, "-m", "tests.faults.probe"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "tests.faults.probe", group], env=environment)
     try:
         yield process
     finally:
@@ -55,15 +53,17 @@ def effects_table(platform: Platform) -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_an_event_takes_effect_once(platform: Platform, api: Api, point: str) -> None:
-    with probe(platform, crash_at=point) as dying:
+    group = f"probe-{point}"
+    count = "SELECT count(*) FROM probe_effects WHERE consumer = $1 AND ticket_id = $2"
+
+    def effects(ticket: dict[str, object]) -> int:
+        [row] = as_owner(platform, count, group, ticket["id"])
+        return int(row["count"])
+
+    with probe(platform, group, crash_at=point) as dying:
         ticket = api.new_ticket()
-        assert dying.wait(30) == DEATH
-
-    def effects() -> int:
-        found = as_owner(platform, "SELECT count(*) FROM probe_effects WHERE ticket_id = $1", ticket["id"])
-        return int(found[0][0])
-
+        assert dying.wait(40) == DEATH
     last = api.new_ticket()
-    with probe(platform):
-        eventually(lambda: as_owner(platform, "SELECT FROM probe_effects WHERE ticket_id = $1", last["id"]), seconds=40)
-    assert effects() == 1
+    with probe(platform, group):
+        eventually(lambda: effects(last) and effects(ticket), seconds=60)
+    assert (effects(ticket), effects(last)) == (1, 1)

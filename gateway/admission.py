@@ -1,0 +1,59 @@
+"""Who may come in: token, role, workspace, quota. In that order, so that each answer tells only what is due."""
+
+from collections.abc import Awaitable, Callable
+
+from gateway import headers
+from gateway.authentication import Caller
+from gateway.exchange import ANONYMOUS, Request
+from gateway.rate_limit import RateLimiter
+from kit.contract import ContractError, Rpc
+from kit.errors import Forbidden, Malformed
+from kit.formats import WORKSPACE_ID
+from kit.identity import Principal
+
+Authenticate = Callable[[str | None], Awaitable[Caller]]
+
+
+class Admission:
+    """The entrance of one rpc, from its policy."""
+
+    def __init__(self, rpc: Rpc, authenticate: Authenticate, limiter: RateLimiter) -> None:
+        """Raises ContractError for a policy that cannot be kept."""
+        if rpc.access not in ("public", "roles"):
+            raise ContractError(f"{rpc.path}: access '{rpc.access}' has no generic route")
+        if rpc.access == "public" and rpc.in_workspace:
+            raise ContractError(f"{rpc.path}: public, so it can be in no workspace: set tenancy to NO_WORKSPACE")
+        self._authenticate = authenticate
+        self._limiter = limiter
+        self._roles = rpc.roles
+        self._public = rpc.access == "public"
+        self._in_workspace = rpc.in_workspace
+        self._mutates = rpc.mutates
+
+    async def admit(self, request: Request) -> Principal:
+        """Who asks, for which workspace. Raises Unauthenticated, Forbidden, Malformed or TooManyRequests."""
+        if self._public:
+            # Reads stay free, as health probes and all who come through one proxy share an address.
+            if self._mutates:
+                self._limiter.hit(("public", request.client))
+            return ANONYMOUS
+        caller = await self._authenticate(request.headers.get(headers.AUTHORIZATION))
+        if self._roles.isdisjoint(caller.principal.roles):
+            raise Forbidden(f"This needs one of the roles {', '.join(sorted(self._roles))}.", code="role-missing")
+        principal = self._enter(caller, request) if self._in_workspace else caller.principal
+        self._limiter.hit((principal.workspace_id, principal.subject))
+        return principal
+
+    def _enter(self, caller: Caller, request: Request) -> Principal:
+        workspace_id = request.headers.get(headers.WORKSPACE)
+        if workspace_id is None:
+            raise Malformed("The header x-workspace-id is needed here.", code="workspace-missing")
+        if not WORKSPACE_ID.fullmatch(workspace_id):
+            raise Malformed(
+                "x-workspace-id must be 1 to 63 lower-case letters, digits, dashes and underscores.",
+                code="workspace-malformed",
+            )
+        principal = caller.in_workspace(workspace_id)
+        if principal is None:
+            raise Forbidden("The caller is no member of this workspace.", code="workspace-not-allowed")
+        return principal

@@ -1,0 +1,138 @@
+"""The ASGI application (asgi.readthedocs.io): finds the endpoint, sends its answer or the problem, logs the request."""
+
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from gateway import headers, problems
+from gateway.authentication import EVERYONE, Authenticator, Caller
+from gateway.calls import Services
+from gateway.exchange import Receive, Request, Response, Send
+from gateway.jwks import Jwks
+from gateway.router import Router
+from gateway.routes import Assembly
+from gateway.settings import Settings
+from kit import ids, logs
+from kit import settings as kit_settings
+from kit.errors import Malformed, Problem
+from kit.identity import TokenSigner
+
+Scope = MutableMapping[str, Any]
+
+
+class Gateway:
+    """The application. It opens its connections when first used, in the event loop that serves it."""
+
+    def __init__(self, router: Router, services: Services, jwks: Jwks | None = None) -> None:
+        # Bound once: an unbound logger looks its configuration up for every line, also for one that is left out.
+        self._log: structlog.typing.FilteringBoundLogger = logs.get_logger("gateway").bind()
+        self._router = router
+        self._services = services
+        self._jwks = jwks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def close(self) -> None:
+        """Close the connections to the services."""
+        await self._services.close()
+        if self._jwks:
+            await self._jwks.close()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._services.connect()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request, repeated = _request(scope, receive)
+        token = logs.correlation_id.set(request.correlation_id)
+        try:
+            response = await self._answer(request, repeated)
+            self._report(request, response.status, started)
+        finally:
+            logs.correlation_id.reset(token)
+        response.headers += (
+            (b"content-length", str(len(response.body)).encode()),
+            (b"x-correlation-id", request.correlation_id.encode()),
+        )
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(self, request: Request, repeated: bytes | None) -> Response:
+        try:
+            handler, request.path_values = self._router.find(request.method, request.path)
+            if repeated:
+                raise Malformed(f"The header {repeated.decode()} may be sent only once.", code="header-repeated")
+            return await handler(request)
+        except Problem as problem:
+            return problems.response(problem, request)
+        except Exception:
+            self._log.exception("request failed unexpectedly", method=request.method, path=request.path)
+            return problems.response(problems.unexpected(), request)
+
+    def _report(self, request: Request, status: int, started: float) -> None:
+        if status < 400 and request.method == "GET":
+            say = self._log.debug
+        elif status < 500:
+            say = self._log.info
+        else:
+            say = self._log.error
+        say(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=status,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            subject=request.principal.subject,
+            workspace=request.principal.workspace_id,
+        )
+
+
+def create(settings: Settings) -> Gateway:
+    """The whole gateway from its settings. Raises ContractError, or OSError or ValueError for the key file."""
+    signer = TokenSigner.from_file("gateway", settings.internal_key_file)
+    services = Services(settings.addresses, signer, timeout=settings.request_timeout_seconds)
+    jwks = Jwks(settings.jwks_url) if settings.jwks_url else None
+    authenticator = Authenticator(
+        issuer=settings.jwt_issuer, audience=settings.jwt_audience, jwks=jwks, dev_secret=settings.jwt_dev_secret
+    )
+    authenticate = _everyone if settings.auth_mode == "disabled" else authenticator.authenticate
+    return Gateway(Assembly(settings, services, authenticate).router(), services, jwks)
+
+
+def app() -> Gateway:
+    """For servers that take a factory: the gateway with the settings of the environment, and its logs set up."""
+    settings = kit_settings.read(Settings)
+    logs.configure("gateway", level=settings.log_level, as_json=settings.logs_as_json)
+    return create(settings)
+
+
+async def _everyone(_authorization: str | None) -> Caller:
+    return EVERYONE
+
+
+def _request(scope: Scope, receive: Receive) -> tuple[Request, bytes | None]:
+    found, repeated = headers.read(scope["headers"])
+    client = scope.get("client")
+    request = Request(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"],
+        client=client[0] if client else "",
+        receive=receive,
+        correlation_id=headers.correlation_id(found) or ids.new_id(),
+        headers=found,
+    )
+    return request, repeated

@@ -1,0 +1,171 @@
+"""Who is asking: a bearer token (RFC 6750, RFC 7519) becomes a caller.
+
+The rules are those of RFC 8725: the algorithm comes from a list and must be the key's own, every claim is checked for
+its type, and nothing that a token says of its key (`jku`, `x5u`, `jwk`) is followed.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+
+from gateway.exchange import ANONYMOUS
+from gateway.jwks import Jwks
+from kit.errors import Unauthenticated
+from kit.identity import Principal
+from opsfield.options.v1 import policy_pb2
+
+LEEWAY = 30
+# A token is checked again after this long, so that a key the issuer withdraws stops working (seconds).
+_TRUSTED_FOR = 300.0
+_MOST_CALLERS = 10_000
+_LONGEST_TOKEN = 8192
+_LONGEST_NAME = 200
+
+_ROLES = frozenset(word.lower() for word, number in policy_pb2.Role.items() if number)
+_TYPES = frozenset({"JWT", "AT+JWT"})
+_ASYMMETRIC = frozenset({"RS256", "ES256", "EdDSA"})
+# Roles that mean something only for the one client or agent which the token names.
+_SCOPED = {"client_portal": "clientId", "endpoint_agent": "agentId"}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a token speaks for. `workspaces` None: a member of all. `principal` names no workspace yet."""
+
+    principal: Principal
+    workspaces: frozenset[str] | None
+    _in_workspace: dict[str, Principal] = field(default_factory=dict, compare=False, repr=False)
+
+    def in_workspace(self, workspace_id: str) -> Principal | None:
+        """The caller at work in that workspace; None when it is no member."""
+        if known := self._in_workspace.get(workspace_id):
+            return known
+        if self.workspaces is not None and workspace_id not in self.workspaces:
+            return None
+        if len(self._in_workspace) >= _MOST_CALLERS:
+            self._in_workspace.clear()
+        self._in_workspace[workspace_id] = found = Principal(
+            subject=self.principal.subject,
+            roles=self.principal.roles,
+            workspace_id=workspace_id,
+            client_id=self.principal.client_id,
+            agent_id=self.principal.agent_id,
+        )
+        return found
+
+
+EVERYONE = Caller(Principal(ANONYMOUS.subject, frozenset({"msp_admin"})), workspaces=None)
+
+
+class Authenticator:
+    """Checks tokens of one issuer for one audience, by its published keys and, in development, a shared secret."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        jwks: Jwks | None,
+        dev_secret: str | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._jwks = jwks
+        self._dev_secret = dev_secret
+        self._clock = clock
+        self._known: dict[str, tuple[float, Caller]] = {}
+
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """`authorization`: the header's value. Raises Unauthenticated, the same for every flaw of a token, or
+        Unavailable when the issuer's keys cannot be had."""
+        if authorization is None:
+            raise Unauthenticated("A bearer token is needed.")
+        known = self._known.get(authorization)
+        if known and known[0] > self._clock():
+            return known[1]
+        try:
+            claims = await self._verify(_bearer_token(authorization))
+            caller = _caller(claims)
+        except _FLAWS as error:
+            raise Unauthenticated("The bearer token is not valid.") from error
+        if len(self._known) >= _MOST_CALLERS:
+            self._known.clear()
+        self._known[authorization] = (min(float(claims["exp"]), self._clock() + _TRUSTED_FOR), caller)
+        return caller
+
+    async def _verify(self, token: str) -> dict[str, Any]:
+        header = jwt.get_unverified_header(token)
+        if str(header.get("typ", "JWT")).upper() not in _TYPES:
+            raise _Unfit
+        algorithm, key = await self._key(header.get("alg"), header.get("kid"))
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=LEEWAY,
+            options={"require": ["exp", "iat", "sub", "iss", "aud"], "strict_aud": True},
+        )
+        return claims
+
+    async def _key(self, algorithm: object, key_id: object) -> tuple[str, Any]:
+        if algorithm == "HS256" and self._dev_secret:
+            # A token that names a public key is never checked as an HMAC.
+            if self._jwks and isinstance(key_id, str) and self._jwks.knows(key_id):
+                raise _Unfit
+            return "HS256", self._dev_secret
+        if self._jwks is None or algorithm not in _ASYMMETRIC or not isinstance(key_id, str):
+            raise _Unfit
+        found = await self._jwks.key(key_id)
+        if found is None or found.algorithm != algorithm:
+            raise _Unfit
+        return found.algorithm, found.key
+
+
+class _Unfit(Exception):
+    """The token is not one of ours."""
+
+
+# A forged token may also make the parsers give up: JSON nested too deep, numbers out of range, wrong types.
+_FLAWS = (jwt.PyJWTError, _Unfit, ValueError, TypeError, ArithmeticError, RecursionError)
+
+
+def _bearer_token(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN:
+        raise _Unfit
+    return token.strip()
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    subject = claims["sub"]
+    if not _is_name(subject):
+        raise _Unfit
+    given = _texts(claims.get("roles")) & _ROLES
+    roles = frozenset(role for role in given if role not in _SCOPED or claims.get(_SCOPED[role]))
+    workspaces = claims.get("workspaces", [])
+    client_id, agent_id = _optional(claims, "clientId"), _optional(claims, "agentId")
+    principal = Principal(subject, roles, client_id=client_id, agent_id=agent_id)
+    return Caller(principal, None if workspaces == "*" else _texts(workspaces))
+
+
+def _texts(value: object) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise _Unfit
+    return frozenset(value)
+
+
+def _optional(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if value is not None and not _is_name(value):
+        raise _Unfit
+    return value
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable()

@@ -1,0 +1,142 @@
+"""How the gateway asks a service: one gRPC channel each, the caller's identity signed, the answer or its problem."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import grpc
+from google.protobuf.message import Message
+
+from kit.contract import Rpc
+from kit.errors import STATUS_DETAILS, from_rpc_error
+from kit.identity import Principal, TokenSigner
+
+_MIB = 1024 * 1024
+_OPTIONS = (
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # A service that restarts is found again within a second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # 200 tickets with every text at its longest.
+    ("grpc.max_receive_message_length", 16 * _MIB),
+)
+# How long a call waits for a lost connection to come back before it is tried again (seconds).
+_RECONNECT_SECONDS = 1.0
+
+
+class Passport(NamedTuple):
+    """What travels with a call beside its message. `if_match`: a version in digits, `*`, or None."""
+
+    principal: Principal
+    correlation_id: str
+    idempotency_key: str | None = None
+    if_match: str | None = None
+    traceparent: str | None = None
+
+
+class Reply(NamedTuple):
+    """`replayed`: the service had answered the same request before."""
+
+    message: Message
+    replayed: bool = False
+
+
+Invoke = Callable[[Message, Passport], Awaitable[Reply]]
+
+
+class Services:
+    """The services' channels, opened when first used. `addresses`: host:port (or a gRPC name) of each."""
+
+    def __init__(self, addresses: Mapping[str, str], signer: TokenSigner, *, timeout: float) -> None:
+        self.signer = signer
+        self.timeout = timeout
+        self._addresses = addresses
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._addresses)
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """Must be called in the event loop that will use it."""
+        if service not in self._channels:
+            self._channels[service] = grpc.aio.insecure_channel(self._addresses[service], options=_OPTIONS)
+        return self._channels[service]
+
+    def connect(self) -> None:
+        """Begin to connect to all of them, so that the first request need not."""
+        for service in self._addresses:
+            self.channel(service).get_state(try_to_connect=True)
+
+    async def reconnect(self, service: str) -> None:
+        """Wait, not long, for the connection to be there."""
+        try:
+            await asyncio.wait_for(self.channel(service).channel_ready(), _RECONNECT_SECONDS)
+        except TimeoutError:
+            return
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+        self._channels.clear()
+
+
+class ServiceCall:
+    """Calls one rpc of one service."""
+
+    def __init__(self, services: Services, service: str, rpc: Rpc) -> None:
+        self._services = services
+        self._service = service
+        self._rpc = rpc
+        self._mutates = rpc.mutates
+        self._repeatable = not rpc.mutates or rpc.needs_key
+        self._stub: grpc.aio.UnaryUnaryMultiCallable[bytes, Message] | None = None
+
+    async def __call__(self, request: Message, passport: Passport) -> Reply:
+        """Raises the service's own Problem, or Unavailable when it cannot be reached or does not answer in time."""
+        data, metadata = request.SerializeToString(), self._metadata(passport)
+        try:
+            return await self._attempt(data, metadata)
+        except grpc.aio.AioRpcError as error:
+            if not (self._repeatable and _connection_failed(error)):
+                raise from_rpc_error(error, self._service) from error
+        # Safe also for a mutation: its key travels along, so that it takes effect once.
+        await self._services.reconnect(self._service)
+        try:
+            return await self._attempt(data, metadata)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self._service) from error
+
+    async def _attempt(self, data: bytes, metadata: tuple[tuple[str, str], ...]) -> Reply:
+        call = (self._stub or self._open())(data, metadata=metadata, timeout=self._services.timeout)
+        message = await call
+        if not self._mutates:
+            return Reply(message)
+        return Reply(message, ("idempotency-replayed", "true") in tuple(await call.trailing_metadata()))
+
+    def _open(self) -> Any:
+        channel = self._services.channel(self._service)
+        self._stub = channel.unary_unary(self._rpc.path, response_deserializer=self._rpc.response_class.FromString)
+        return self._stub
+
+    def _metadata(self, passport: Passport) -> tuple[tuple[str, str], ...]:
+        token = self._services.signer.sign(passport.principal, self._service)
+        metadata = [("authorization", f"Bearer {token}"), ("x-correlation-id", passport.correlation_id)]
+        if passport.idempotency_key is not None:
+            metadata.append(("idempotency-key", passport.idempotency_key))
+        if passport.if_match is not None:
+            metadata.append(("if-match", passport.if_match))
+        if passport.traceparent is not None:
+            metadata.append(("traceparent", passport.traceparent))
+        return tuple(metadata)
+
+
+def _connection_failed(error: grpc.aio.AioRpcError) -> bool:
+    """Whether it was the connection, not the service, that said UNAVAILABLE."""
+    spoke = any(key == STATUS_DETAILS for key, _ in error.trailing_metadata() or ())
+    return error.code() is grpc.StatusCode.UNAVAILABLE and not spoke

@@ -1,0 +1,64 @@
+"""Bounds on what a connection may cost before its request is known: uvicorn's HTTP protocol takes headers without end,
+however long they take to come."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_MOST_HEADERS = 100
+_MOST_BYTES = 16 * 1024
+_LONGEST_URL = 8 * 1024
+_HEAD_SECONDS = 10.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A head (request line and headers) has at most 8 KiB of URL, 100 headers and 16 KiB in all, and 10 s to arrive.
+    More is answered with 400, more time with the end of the connection."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _head_open = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Most heads arrive in one piece and need no timer.
+        if self._head_open and self._timer is None:
+            self._timer = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def on_message_begin(self) -> None:
+        self._head_open, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > _LONGEST_URL:
+            raise ValueError("the URL is too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > _MOST_BYTES or len(self.headers) >= _MOST_HEADERS:
+            raise ValueError("the headers are too large")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> Any:
+        self._head_open = False
+        self._stop_timer()
+        return super().on_headers_complete()
+
+    def _stop_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self.transport and not self.transport.is_closing():
+            self.transport.close()

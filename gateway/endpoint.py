@@ -1,0 +1,44 @@
+"""One route of one rpc, ready to serve: admit, read, ask, answer."""
+
+from opentelemetry.trace import SpanKind
+
+from gateway import headers
+from gateway.admission import Admission
+from gateway.calls import Invoke, Passport
+from gateway.exchange import Request, Response
+from gateway.requests import Decoder
+from gateway.responses import Responder
+from kit import tracing
+from kit.contract import Route, Rpc
+
+
+class Endpoint:
+    """Everything that depends on the rpc alone is found out here, once."""
+
+    def __init__(self, rpc: Rpc, route: Route, *, admission: Admission, decoder: Decoder, invoke: Invoke) -> None:
+        self._span_name = f"{route.verb} {route.path}"
+        self._mutates = rpc.mutates
+        self._needs_key = rpc.needs_key
+        self._admission = admission
+        self._decoder = decoder
+        self._invoke = invoke
+        self._responder = Responder(rpc, route)
+
+    async def __call__(self, request: Request) -> Response:
+        """Raises Problem."""
+        traceparent = headers.traceparent(request.headers)
+        with tracing.span(self._span_name, kind=SpanKind.SERVER, traceparent=traceparent) as own_traceparent:
+            request.principal = await self._admission.admit(request)
+            passport = self._passport(request, own_traceparent)
+            message = await self._decoder.decode(request)
+            reply = await self._invoke(message, passport)
+            return self._responder.respond(request, reply)
+
+    def _passport(self, request: Request, traceparent: str | None) -> Passport:
+        return Passport(
+            request.principal,
+            request.correlation_id,
+            headers.idempotency_key(request.headers) if self._needs_key else None,
+            headers.if_match(request.headers) if self._mutates else None,
+            traceparent,
+        )

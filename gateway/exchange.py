@@ -1,0 +1,41 @@
+"""One HTTP exchange as the gateway sees it: a request that came in, the answer that goes out."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kit.identity import Principal
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+HeaderList = list[tuple[bytes, bytes]]
+
+ANONYMOUS = Principal(subject="anonymous")
+
+
+@dataclass(slots=True)
+class Request:
+    """`headers` are those the gateway reads, by lower-case name; `path_values` the texts of the path's parameters."""
+
+    method: str
+    path: str
+    query: bytes
+    client: str
+    receive: Receive
+    correlation_id: str
+    headers: dict[bytes, str] = field(default_factory=dict)
+    path_values: dict[str, str] = field(default_factory=dict)
+    principal: Principal = ANONYMOUS
+
+
+@dataclass(slots=True)
+class Response:
+    """`body` is whole; its length is added when it is sent."""
+
+    status: int
+    body: bytes
+    headers: HeaderList
+
+
+Handler = Callable[[Request], Awaitable[Response]]

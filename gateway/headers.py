@@ -1,0 +1,108 @@
+"""What the gateway reads from a request's headers, and how each must be written."""
+
+import re
+from collections.abc import Iterable
+
+from kit.errors import Malformed
+from kit.formats import CORRELATION_ID, IDEMPOTENCY_KEY
+
+AUTHORIZATION = b"authorization"
+CONTENT_ENCODING = b"content-encoding"
+CONTENT_LENGTH = b"content-length"
+CONTENT_TYPE = b"content-type"
+CORRELATION = b"x-correlation-id"
+IDEMPOTENCY = b"idempotency-key"
+IF_MATCH = b"if-match"
+IF_NONE_MATCH = b"if-none-match"
+TRACEPARENT = b"traceparent"
+WORKSPACE = b"x-workspace-id"
+
+_READ = frozenset(
+    {
+        AUTHORIZATION,
+        CONTENT_ENCODING,
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        CORRELATION,
+        IDEMPOTENCY,
+        IF_MATCH,
+        IF_NONE_MATCH,
+        TRACEPARENT,
+        WORKSPACE,
+    }
+)
+# The only one of them that RFC 9110 lets a sender split over several lines.
+_LISTS = frozenset({IF_NONE_MATCH})
+
+_VERSION = re.compile(r'"([0-9]{1,18})"')
+_ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def read(raw: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, str], bytes | None]:
+    """The headers that the gateway reads, by lower-case name, and the name of one that was sent twice."""
+    found: dict[bytes, str] = {}
+    repeated = None
+    for name, value in raw:
+        if name not in _READ:
+            continue
+        text = value.decode("latin-1")
+        if name not in found:
+            found[name] = text
+        elif name in _LISTS:
+            found[name] += f", {text}"
+        else:
+            repeated = name
+    return found, repeated
+
+
+def correlation_id(headers: dict[bytes, str]) -> str | None:
+    """The caller's own id, when it is one that can be handed on."""
+    given = headers.get(CORRELATION)
+    return given if given and CORRELATION_ID.fullmatch(given) else None
+
+
+def traceparent(headers: dict[bytes, str]) -> str | None:
+    """W3C Trace Context; one that is malformed is ignored, as the standard asks."""
+    given = headers.get(TRACEPARENT)
+    return given if given and _TRACEPARENT.fullmatch(given) else None
+
+
+def idempotency_key(headers: dict[bytes, str]) -> str:
+    """The key without the quotes of a structured-field string (RFC 9651). Raises Malformed when missing or unfit."""
+    given = headers.get(IDEMPOTENCY)
+    if given is None:
+        raise Malformed("The header Idempotency-Key is needed here.", code="idempotency-key-missing")
+    key = given.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = re.sub(r'\\(["\\])', r"\1", key[1:-1])
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise Malformed(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.",
+            code="idempotency-key-malformed",
+        )
+    return key
+
+
+def if_match(headers: dict[bytes, str]) -> str | None:
+    """The version asked for (digits), `*`, or None. Raises Malformed for anything else: a weak tag never matches."""
+    given = headers.get(IF_MATCH)
+    if given is None or given.strip() == "*":
+        return given and "*"
+    if not (version := _VERSION.fullmatch(given.strip())):
+        raise Malformed('If-Match must be one ETag as it was sent, such as "3", or *.', code="if-match-malformed")
+    return version[1]
+
+
+def none_match(headers: dict[bytes, str]) -> frozenset[str]:
+    """The entity tags of If-None-Match with their quotes, or `*`. They are compared weakly (RFC 9110, 13.1.2), since
+    caches on the way may have weakened ours. Raises Malformed."""
+    given = headers.get(IF_NONE_MATCH)
+    if given is None:
+        return frozenset()
+    if given.strip() == "*":
+        return frozenset("*")
+    tags = [_ENTITY_TAG.fullmatch(part.strip()) for part in given.split(",")]
+    if not all(tags):
+        raise Malformed('If-None-Match must be ETags as sent, such as "3", or *.', code="if-none-match-malformed")
+    return frozenset(tag[1] for tag in tags if tag)

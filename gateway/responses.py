@@ -1,0 +1,68 @@
+"""From the response message of an rpc to its HTTP answer."""
+
+from typing import Any
+
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.descriptor import Descriptor
+
+from gateway import headers
+from gateway.calls import Reply
+from gateway.exchange import HeaderList, Request, Response
+from kit import json_encoding
+from kit.contract import Route, Rpc
+
+_COMMON: HeaderList = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_JSON: HeaderList = [(b"content-type", b"application/json"), *_COMMON]
+_REPLAYED = (b"idempotency-replayed", b"true")
+
+
+def has_version(message: Descriptor) -> bool:
+    """Whether the answer is a resource with a version, sent as its ETag."""
+    return "version" in message.fields_by_name and "id" in message.fields_by_name
+
+
+def has_location(rpc: Rpc) -> bool:
+    """Whether the answer names what was created (RFC 9110, 10.2.2)."""
+    return rpc.success_code == 201 and "id" in rpc.descriptor.output_type.fields_by_name
+
+
+class Responder:
+    """Writes the answers of one route."""
+
+    def __init__(self, rpc: Rpc, route: Route) -> None:
+        message = rpc.descriptor.output_type
+        self._status = rpc.success_code
+        self._has_version = has_version(message)
+        self._has_location = has_location(rpc)
+        self._conditional = self._has_version and route.verb == "GET"
+        self._is_raw = message.full_name == HttpBody.DESCRIPTOR.full_name
+        self._encode = None if self._is_raw or self._status == 204 else json_encoding.encoder(message)
+
+    def respond(self, request: Request, reply: Reply) -> Response:
+        """Raises Malformed when If-None-Match cannot be read."""
+        message, extra = reply.message, self._headers(request, reply)
+        if self._conditional and headers.IF_NONE_MATCH in request.headers:
+            wanted = headers.none_match(request.headers)
+            if "*" in wanted or _tag(message) in wanted:
+                return Response(304, b"", [*_COMMON, *extra])
+        if isinstance(message, HttpBody):
+            content_type = (b"content-type", message.content_type.encode())
+            return Response(self._status, message.data, [content_type, *_COMMON, *extra])
+        if self._encode is None:
+            return Response(self._status, b"", [*_COMMON, *extra])
+        return Response(self._status, json_encoding.dumps(self._encode(message)), _JSON + extra)
+
+    def _headers(self, request: Request, reply: Reply) -> HeaderList:
+        message: Any = reply.message
+        extra: HeaderList = []
+        if self._has_version:
+            extra.append((b"etag", _tag(message).encode()))
+        if self._has_location:
+            extra.append((b"location", f"{request.path}/{message.id}".encode()))
+        if reply.replayed:
+            extra.append(_REPLAYED)
+        return extra
+
+
+def _tag(message: Any) -> str:
+    return f'"{message.version}"'

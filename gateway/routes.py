@@ -1,0 +1,63 @@
+"""Puts the API together: every route of the contract with its endpoint, and the documentation page."""
+
+from collections.abc import Iterable
+
+from gateway import comments, docs_page, openapi
+from gateway.admission import Admission, Authenticate
+from gateway.calls import Invoke, ServiceCall, Services
+from gateway.endpoint import Endpoint
+from gateway.fan_out import FanOut
+from gateway.health import VERSION, OwnHandlers, own_call
+from gateway.rate_limit import RateLimiter
+from gateway.requests import Decoder
+from gateway.router import Router
+from gateway.settings import Settings
+from kit import contract
+from kit.contract import ContractError, Rpc
+
+# A signed webhook is checked on its raw body, so its route is written by hand.
+_GENERIC = ("public", "roles")
+
+
+class Assembly:
+    """What all endpoints share."""
+
+    def __init__(self, settings: Settings, services: Services, authenticate: Authenticate) -> None:
+        self._settings = settings
+        self._services = services
+        self._authenticate = authenticate
+        self._limiter = RateLimiter(settings.rate_limit_per_minute)
+        self._own = OwnHandlers(services)
+
+    def router(self, rpcs: Iterable[Rpc] | None = None) -> Router:
+        """All routes; `rpcs` is the contract unless given. Raises ContractError when one of them cannot be served."""
+        served = [rpc for rpc in (contract.load() if rpcs is None else rpcs) if rpc.access in _GENERIC]
+        router = Router()
+        for rpc in served:
+            invoke = self._invoke(rpc)
+            for route in rpc.routes:
+                router.add(route.verb, route.path, self._endpoint(rpc, route, invoke))
+        for path, handler in docs_page.routes():
+            router.add("GET", path, handler)
+        self._own.openapi = openapi.build(served, comments.load(), VERSION)
+        return router
+
+    def _endpoint(self, rpc: Rpc, route: contract.Route, invoke: Invoke) -> Endpoint:
+        return Endpoint(
+            rpc,
+            route,
+            admission=Admission(rpc, self._authenticate, self._limiter),
+            decoder=Decoder(
+                rpc, route, most_bytes=self._settings.max_body_bytes, seconds=self._settings.request_timeout_seconds
+            ),
+            invoke=invoke,
+        )
+
+    def _invoke(self, rpc: Rpc) -> Invoke:
+        if rpc.owner == contract.GATEWAY:
+            return own_call(self._own, rpc)
+        if rpc.policy.fan_out:
+            return FanOut(rpc, {name: ServiceCall(self._services, name, rpc) for name in self._services.names})
+        if rpc.owner == contract.EVERY_SERVICE:
+            raise ContractError(f"{rpc.path}: every service serves it, so it must fan out")
+        return ServiceCall(self._services, rpc.owner, rpc)

@@ -1,0 +1,86 @@
+"""The settings of the gateway, from its environment, checked at start. The only file here that reads it."""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kit.contract import SERVICES
+
+_SECRET_BYTES = 32
+
+
+def address_variable(service: str) -> str:
+    """`agent-runtime` is found at AGENT_RUNTIME_ADDRESS."""
+    return f"{service.replace('-', '_').upper()}_ADDRESS"
+
+
+def _addresses() -> dict[str, str]:
+    return {service: os.environ.get(address_variable(service), "") for service in SERVICES}
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of the same name in upper case; empty means unset."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    environment: Literal["development", "production"] = Field(
+        description="`production` refuses what only suits a laptop."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["console", "json"] | None = Field(None, description="Default: json in production.")
+
+    opsfield_host: str = Field("127.0.0.1", description="Address to listen on.")
+    opsfield_port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    request_timeout_seconds: float = Field(30, gt=0, description="How long a service may take to answer.")
+    max_body_bytes: int = Field(1024 * 1024, gt=0, description="Largest request body.")
+    rate_limit_per_minute: int = Field(6000, ge=0, description="Requests of one caller in one workspace; 0: no limit.")
+    grace_seconds: int = Field(20, gt=0, description="How long requests in flight may take to finish at shutdown.")
+
+    auth_mode: Literal["jwt", "disabled"] = Field("jwt", description="`disabled`: everyone is msp_admin everywhere.")
+    jwks_url: str | None = Field(None, description="Where the token issuer publishes its keys (RFC 7517).")
+    jwt_dev_secret: str | None = Field(None, description="Shared secret for HS256 tokens, in development only.")
+    jwt_issuer: str = Field("opsfield", description="The `iss` that tokens must have.")
+    jwt_audience: str = Field("opsfield", description="The `aud` that tokens must have.")
+
+    internal_key_file: Path = Field(description="Own Ed25519 private key (PEM), which signs who is asking.")
+    addresses: dict[str, str] = Field(
+        default_factory=_addresses,
+        validate_default=True,
+        description="host:port of each service, from OPS_ADDRESS, AGENT_RUNTIME_ADDRESS, ….",
+    )
+
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
+    trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
+
+    @property
+    def logs_as_json(self) -> bool:
+        return (self.log_format or ("json" if self.environment == "production" else "console")) == "json"
+
+    @field_validator("addresses")
+    @classmethod
+    def _know_every_service(cls, addresses: dict[str, str]) -> dict[str, str]:
+        if missing := [address_variable(service) for service in SERVICES if not addresses.get(service)]:
+            raise ValueError(f"the gateway needs the address (host:port) of every service: set {', '.join(missing)}")
+        return addresses
+
+    @model_validator(mode="after")
+    def _refuse_what_is_unsafe(self) -> Self:
+        if self.environment == "production":
+            self._refuse_what_only_suits_a_laptop()
+        if self.jwt_dev_secret and len(self.jwt_dev_secret.encode()) < _SECRET_BYTES:
+            raise ValueError(f"JWT_DEV_SECRET must have at least {_SECRET_BYTES} bytes")
+        if self.auth_mode == "jwt" and not self.jwks_url and not self.jwt_dev_secret:
+            raise ValueError("AUTH_MODE=jwt needs JWKS_URL, or JWT_DEV_SECRET in development")
+        return self
+
+    def _refuse_what_only_suits_a_laptop(self) -> None:
+        if self.auth_mode == "disabled":
+            raise ValueError("AUTH_MODE=disabled is refused when ENVIRONMENT=production")
+        if self.jwt_dev_secret:
+            raise ValueError("JWT_DEV_SECRET is refused when ENVIRONMENT=production")
+        if self.jwks_url and urlsplit(self.jwks_url).scheme != "https":
+            raise ValueError("JWKS_URL must be an https URL when ENVIRONMENT=production")

@@ -1,0 +1,166 @@
+"""The program as it is started: what it says when it cannot, how it stops, what a connection may cost."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from gateway.settings import address_variable
+from gateway.tests import tokens
+from gateway.tests.fake_service import FakeService
+from gateway.tests.resources import TICKET_ID, ticket
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Program:
+    """`python -m gateway` on a port of its own."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        self.port = free_port()
+        path = f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'gen'}"
+        self._variables = {"PYTHONPATH": path, "OPSFIELD_PORT": str(self.port), **variables}
+
+    async def start(self) -> "asyncio.subprocess.Process":
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway",
+            env=self._variables,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    async def until_it_serves(self, process: "asyncio.subprocess.Process") -> None:
+        async with httpx.AsyncClient(timeout=1) as client, asyncio.timeout(60):
+            while process.returncode is None:
+                try:
+                    await client.get(f"http://127.0.0.1:{self.port}/health")
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+        raise AssertionError("the gateway did not start")
+
+
+@pytest.fixture
+def variables(services: dict[str, FakeService], key_file: Path) -> dict[str, str]:
+    return {
+        "ENVIRONMENT": "development",
+        "INTERNAL_KEY_FILE": str(key_file),
+        "JWT_DEV_SECRET": tokens.SECRET,
+        "JWT_ISSUER": tokens.ISSUER,
+        "JWT_AUDIENCE": tokens.AUDIENCE,
+        "LOG_LEVEL": "info",
+        **{address_variable(name): service.address for name, service in services.items()},
+    }
+
+
+@pytest_asyncio.fixture
+async def program(variables: dict[str, str]) -> AsyncIterator[tuple[Program, "asyncio.subprocess.Process"]]:
+    running = Program(variables)
+    process = await running.start()
+    try:
+        await running.until_it_serves(process)
+        yield running, process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+Running = tuple[Program, "asyncio.subprocess.Process"]
+
+
+async def test_it_serves_and_stops_when_asked(program: Running, ops: FakeService) -> None:
+    running, process = program
+    ops.answers["GetTicket"] = lambda _: ticket()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", headers=tokens.bearer()) as client:
+        response = await client.get(f"/api/v1/tickets/{TICKET_ID}")
+        assert response.status_code == 200
+        assert "server" not in response.headers
+    process.send_signal(signal.SIGTERM)
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    assert b"stopped" in output
+    assert b"Traceback" not in output
+
+
+async def test_a_request_in_flight_is_finished_before_it_stops(program: Running, ops: FakeService) -> None:
+    running, process = program
+
+    def stop_while_answering(_: object) -> object:
+        process.send_signal(signal.SIGTERM)
+        return ticket()
+
+    ops.answers["GetTicket"] = stop_while_answering  # type: ignore[assignment]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", headers=tokens.bearer()) as client:
+        assert (await client.get(f"/api/v1/tickets/{TICKET_ID}")).status_code == 200
+    assert await process.wait() == 0
+
+
+async def exchange(port: int, data: bytes) -> bytes:
+    """What is answered to raw bytes, until the gateway ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    try:
+        return await asyncio.wait_for(reader.read(), 30)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /health HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x-%d: 1\r\n" % number for number in range(101)) + b"\r\n",
+        b"GET /health HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * 17_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"NONSENSE\r\n\r\n",
+    ],
+)
+async def test_a_head_out_of_bounds_ends_the_connection(program: Running, head: bytes) -> None:
+    running, process = program
+    assert b"400" in (await exchange(running.port, head)).splitlines()[0]
+    assert process.returncode is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "says"),
+    [
+        ({"ENVIRONMENT": "production"}, 2, b"JWT_DEV_SECRET is refused"),
+        ({"INTERNAL_KEY_FILE": "/nowhere/key.pem"}, 1, b"/nowhere/key.pem"),
+    ],
+)
+async def test_it_says_why_it_cannot_start(
+    variables: dict[str, str], changed: dict[str, str], code: int, says: bytes
+) -> None:
+    process = await Program(variables | changed).start()
+    output, _ = await process.communicate()
+    assert process.returncode == code
+    assert says in output
+    assert b"Traceback" not in output
+
+
+async def test_a_taken_port_is_said_in_a_sentence(variables: dict[str, str]) -> None:
+    program = Program(variables)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", program.port))
+        taken.listen()
+        process = await program.start()
+        output, _ = await process.communicate()
+    assert process.returncode == 1
+    assert str(program.port).encode() in output
+    assert b"Traceback" not in output

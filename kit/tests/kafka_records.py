@@ -1,0 +1,72 @@
+"""Reading what is on the broker, and writing to it."""
+
+import json
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from kit.kafka import start_consumer, start_producer, stop
+from kit.relay import Relay, Retention
+from kit.tests.sample_service import SERVICE, Sample
+
+TOPIC = "sample.happened"
+Record = ConsumerRecord
+Enough = Callable[[Sequence[Any]], bool]
+
+
+def relay(sample: Sample, broker: str) -> Relay:
+    """One of the sample service's relays."""
+    retention = Retention(outbox=7, idempotency=7, inbox=30)
+    return Relay(service=SERVICE, database_url=sample.relay_url, bootstrap_servers=broker, retention=retention)
+
+
+async def read(broker: str, enough: Enough, *, topic: str = TOPIC, seconds: float = 40) -> list[Any]:
+    """All records of a topic from its beginning, as soon as there are enough; fails when there never are."""
+    consumer = await start_consumer(broker, (topic,), group=None, client_id="reader")
+    records: list[Any] = []
+    deadline = monotonic() + seconds
+    try:
+        while not enough(records):
+            assert monotonic() < deadline, f"only {len(records)} records came in time"
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                records += batch
+    finally:
+        await stop(consumer)
+    return records
+
+
+async def send(broker: str, *values: bytes | None, topic: str = TOPIC, key: bytes = b"k-1") -> None:
+    """Write records as they are."""
+    producer = await start_producer(broker, client_id="writer")
+    try:
+        for value in values:
+            await producer.send_and_wait(topic, value=value, key=key)
+    finally:
+        await stop(producer)
+
+
+def at_least(count: int) -> Enough:
+    """Enough when that many different events have come, however often each."""
+    return lambda records: len({event_id(each) for each in records}) >= count
+
+
+def event_id(record: Any) -> str:
+    return str(json.loads(record.value)["id"])
+
+
+def name(record: Any) -> str:
+    """The name of the sample that the event tells of."""
+    return str(json.loads(record.value)["data"]["sample"]["name"])
+
+
+def names_by_key(records: Sequence[Any]) -> dict[str, list[str]]:
+    """The names of each key's events in the order of their first arrival."""
+    seen: set[str] = set()
+    names: dict[str, list[str]] = {}
+    for record in sorted(records, key=lambda each: (each.partition, each.offset)):
+        if event_id(record) not in seen:
+            seen.add(event_id(record))
+            names.setdefault(record.key.decode(), []).append(name(record))
+    return names

@@ -1,0 +1,114 @@
+"""What the protos say, and what they may not say."""
+
+import pytest
+from google.protobuf.descriptor import ServiceDescriptor
+
+from kit import contract
+from kit.contract import ContractError, Route, Rpc
+from kit.tests.protos import compile_proto, descriptor
+
+PROTO = """
+syntax = "proto3";
+package opsfield.{area}.test.{name};
+import "google/api/annotations.proto";
+import "google/protobuf/empty.proto";
+import "opsfield/options/v1/policy.proto";
+service PingService {{
+  rpc SendPing(google.protobuf.Empty) returns (google.protobuf.Empty) {{
+    {options}
+  }}
+}}
+"""
+ROUTE = 'option (google.api.http) = {get: "/ping"};'
+POST = 'option (google.api.http) = {post: "/ping", body: "*"};'
+
+
+def read(request: pytest.FixtureRequest, *options: str, area: str = "ops") -> Rpc:
+    """The one rpc of a proto that gives it these options."""
+    name = "t" + "".join(letter for letter in request.node.name if letter.isalnum())
+    file = compile_proto(PROTO.format(area=area, name=name, options="\n".join(options)))
+    service: ServiceDescriptor = file.services_by_name["PingService"]
+    return contract._rpc(service.methods[0], service)
+
+
+def policy(text: str) -> str:
+    return f"option (opsfield.options.v1.policy) = {{{text}}};"
+
+
+def test_an_rpc_is_read_with_its_routes_roles_and_owner(request: pytest.FixtureRequest) -> None:
+    route = 'option (google.api.http) = {get: "/ping/{id}" additional_bindings {get: "/pong"}};'
+    rpc = read(request, route, policy("roles: {any_of: [OPS_ENGINEER, VIEWER]}"), area="agent_runtime")
+    assert rpc.owner == "agent-runtime"
+    assert rpc.routes == (Route("GET", "/ping/{id}", ""), Route("GET", "/pong", ""))
+    assert rpc.roles == {"ops_engineer", "viewer", "msp_admin"}
+    assert rpc.path.endswith(".PingService/SendPing")
+    assert rpc.in_workspace
+    assert not rpc.needs_key
+    assert not rpc.mutates
+    assert rpc.success_code == 200
+
+
+def test_a_mutation_that_needs_a_key_is_read_as_such(request: pytest.FixtureRequest) -> None:
+    rpc = read(request, POST, policy("public: {} tenancy: NO_WORKSPACE idempotency: KEY_REQUIRED success_code: 201"))
+    assert (rpc.access, rpc.roles) == ("public", frozenset())
+    assert rpc.needs_key
+    assert rpc.mutates
+    assert not rpc.in_workspace
+    assert rpc.success_code == 201
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([ROUTE], "does not say who may call it"),
+        ([ROUTE, policy("tenancy: NO_WORKSPACE")], "does not say who may call it"),
+        ([ROUTE, policy("roles: {}")], "names no role"),
+        ([ROUTE, policy("service_only: {}")], "is for services only but has an HTTP route"),
+        ([policy("public: {}")], "has no HTTP route"),
+        ([ROUTE, policy("public: {} idempotency: KEY_REQUIRED")], "idempotency must be set on a mutating rpc"),
+        ([POST, policy("public: {}")], "idempotency must be set on a mutating rpc"),
+    ],
+    ids=["no-policy", "no-access", "no-role", "service-with-route", "no-route", "get-with-key", "post-without-key"],
+)
+def test_an_rpc_that_cannot_be_served_stops_the_start(
+    request: pytest.FixtureRequest, options: list[str], reason: str
+) -> None:
+    with pytest.raises(ContractError, match=reason):
+        read(request, *options)
+
+
+def test_a_route_that_mutates_is_not_hidden_behind_one_that_reads(request: pytest.FixtureRequest) -> None:
+    mixed = 'option (google.api.http) = {get: "/ping" additional_bindings {post: "/ping" body: "*"}};'
+    with pytest.raises(ContractError, match="idempotency must be set"):
+        read(request, mixed, policy("public: {}"))
+
+
+def test_an_rpc_of_no_known_service_stops_the_start(request: pytest.FixtureRequest) -> None:
+    with pytest.raises(ContractError, match="no service is called nowhere"):
+        read(request, ROUTE, policy("public: {}"), area="nowhere")
+
+
+def test_what_is_common_is_owned_by_every_service(request: pytest.FixtureRequest) -> None:
+    assert read(request, ROUTE, policy("public: {}"), area="common").owner == contract.EVERY_SERVICE
+
+
+def test_the_real_contract_can_be_served() -> None:
+    rpcs = contract.load()
+    assert len({rpc.path for rpc in rpcs}) == len(rpcs) > 10
+    assert {rpc.name for rpc in contract.owned_by("platform")} >= {"ListOutboxEvents", "RetryOutboxEvent"}
+    assert not any(rpc.owner == "ops" for rpc in contract.owned_by("platform"))
+
+
+def test_no_two_rpcs_share_a_route() -> None:
+    routes = [(route.verb, route.path) for rpc in contract.load() for route in rpc.routes]
+    assert len(set(routes)) == len(routes)
+
+
+def test_a_list_may_be_sorted_by_what_is_marked_so() -> None:
+    assert contract.sortable_fields(descriptor("Sample")) == {"name": "name", "color": "color"}
+
+
+def test_an_event_needs_a_topic() -> None:
+    assert contract.event_topic(descriptor("SampleHappened")) == "sample.happened"
+    with pytest.raises(ContractError, match=r"Sample has no \(event\) option"):
+        contract.event_topic(descriptor("Sample"))
