@@ -61,7 +61,9 @@ class Bench:
         pattern = f"%{RARE}%"
         workspace = data.WORKSPACE
         return [
-            self._read("GET /tickets/{id}", lambda: f"/tickets/{next(ids)}", lambda: [(plain.GET, (workspace, next(ids)))]),
+            self._read(
+                "GET /tickets/{id}", lambda: f"/tickets/{next(ids)}", lambda: [(plain.GET, (workspace, next(ids)))]
+            ),
             self._read(
                 "GET /tickets?limit=50",
                 lambda: "/tickets?limit=50",

@@ -24,7 +24,11 @@ def get(url: str, headers: dict[str, str]) -> bytes:
     """A GET request, ready to send."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    lines = [f"GET {target} HTTP/1.1", f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [
+        f"GET {target} HTTP/1.1",
+        f"Host: {parts.netloc}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
@@ -58,9 +62,7 @@ def summarize(latencies: list[float], elapsed: float) -> Measured:
     return Measured(len(latencies) / elapsed, cuts[49] * 1000, cuts[98] * 1000, len(latencies))
 
 
-async def _one(
-    host: str, port: int, make: RequestMaker, deadline: float, status: int, latencies: list[float]
-) -> None:
+async def _one(host: str, port: int, make: RequestMaker, deadline: float, status: int, latencies: list[float]) -> None:
     reader, writer = await asyncio.open_connection(host, port)
     expected = f"HTTP/1.1 {status}".encode()
     try:

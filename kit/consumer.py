@@ -12,6 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from opentelemetry.trace import SpanKind
 
 from kit import faults, logs, tracing
 from kit.call import Call
@@ -144,7 +145,7 @@ class Consumer:
             correlation_id=event.correlation_id,
             traceparent=event.traceparent,
         )
-        with tracing.span(f"consume {event.topic}", kind=tracing.SpanKind.CONSUMER, traceparent=event.traceparent):
+        with tracing.span(f"consume {event.topic}", kind=SpanKind.CONSUMER, traceparent=event.traceparent):
             async with unit_of_work(self._database, call, service=self._service) as work:
                 if await work.claim_event(name, event):
                     await self._subscription.handlers[event.topic](event, work)
@@ -153,9 +154,7 @@ class Consumer:
         if work.emitted:
             self._on_commit()
 
-    async def _park(
-        self, record: "ConsumerRecord[bytes, bytes]", producer: AIOKafkaProducer, error: Exception
-    ) -> None:
+    async def _park(self, record: "ConsumerRecord[bytes, bytes]", producer: AIOKafkaProducer, error: Exception) -> None:
         reason = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
         headers = [
             *record.headers,

@@ -9,14 +9,22 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-import opsfield
 from google.api import annotations_pb2, field_behavior_pb2, http_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
+import opsfield
 from opsfield.options.v1 import field_pb2, policy_pb2, resource_pb2
+
+if TYPE_CHECKING:
+    from google._upb import _message
+
+# The same things under the names that protobuf's type stubs have for them.
+MessageType: TypeAlias = "Descriptor | _message.Descriptor"
+Field: TypeAlias = "FieldDescriptor | _message.FieldDescriptor"
 
 SERVICES = ("agent-runtime", "integrations", "ops", "platform", "portal", "telemetry", "workflow")
 EVERY_SERVICE = "every service"
@@ -102,52 +110,55 @@ def owned_by(service: str) -> tuple[Rpc, ...]:
     return tuple(rpc for rpc in load() if rpc.owner in (service, EVERY_SERVICE))
 
 
-def field_options(field: FieldDescriptor) -> field_pb2.Field:
+def field_options(field: Field) -> field_pb2.Field:
     """The limits of a field; empty where it has none."""
-    return field.GetOptions().Extensions[field_pb2.field]
+    options: field_pb2.Field = field.GetOptions().Extensions[field_pb2.field]  # type: ignore[index]
+    return options
 
 
-def behaviors(field: FieldDescriptor) -> frozenset[int]:
+def behaviors(field: Field) -> frozenset[int]:
     """google.api.field_behavior: REQUIRED, OUTPUT_ONLY, …"""
     return frozenset(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
 
 
-def is_output_only(field: FieldDescriptor) -> bool:
+def is_output_only(field: Field) -> bool:
     return field_behavior_pb2.OUTPUT_ONLY in behaviors(field)
 
 
-def is_required(field: FieldDescriptor) -> bool:
+def is_required(field: Field) -> bool:
     return field_behavior_pb2.REQUIRED in behaviors(field)
 
 
-def resource_options(message: Descriptor) -> resource_pb2.Resource:
-    return message.GetOptions().Extensions[resource_pb2.resource]
+def resource_options(message: MessageType) -> resource_pb2.Resource:
+    options: resource_pb2.Resource = message.GetOptions().Extensions[resource_pb2.resource]  # type: ignore[index]
+    return options
 
 
-def event_topic(message: Descriptor) -> str:
+def event_topic(message: MessageType) -> str:
     """The topic of an event message. Raises ContractError when it is none."""
-    topic = str(message.GetOptions().Extensions[resource_pb2.event].topic)
+    event: resource_pb2.Event = message.GetOptions().Extensions[resource_pb2.event]  # type: ignore[index]
+    topic = event.topic
     if not topic:
         raise ContractError(f"{message.full_name} has no (event) option")
     return topic
 
 
 @cache
-def list_response_class(resource: Descriptor) -> type[Message]:
+def list_response_class(resource: MessageType) -> type[Message]:
     """The class of the list of a resource: `ListTicketsResponse`, the message whose `data` repeats it."""
     for message in resource.file.message_types_by_name.values():
         data = message.fields_by_name.get("data")
         if data is not None and data.message_type is resource:
-            return message_factory.GetMessageClass(message)
+            return message_factory.GetMessageClass(message)  # type: ignore[arg-type]
     raise ContractError(f"{resource.full_name} has no list response beside it")
 
 
-def sortable_fields(message: Descriptor) -> dict[str, str]:
+def sortable_fields(message: MessageType) -> dict[str, str]:
     """The fields a list of `message` may be sorted by: JSON name to field name."""
     return {field.json_name: field.name for field in message.fields if field_options(field).sortable}
 
 
-def enum_words(field: FieldDescriptor) -> dict[str, int]:
+def enum_words(field: Field) -> dict[str, int]:
     """The words of an enum field and their numbers; the zero value, which means unset, is not among them."""
     assert field.enum_type is not None
     return {value.name.lower(): value.number for value in field.enum_type.values if value.number}
@@ -170,7 +181,7 @@ def _services() -> list[ServiceDescriptor]:
 
 
 def _rpc(method: MethodDescriptor, service: ServiceDescriptor) -> Rpc:
-    policy = method.GetOptions().Extensions[policy_pb2.policy]
+    policy: policy_pb2.Policy = method.GetOptions().Extensions[policy_pb2.policy]  # type: ignore[index]
     routes = _routes(method.GetOptions().Extensions[annotations_pb2.http])
     rpc = Rpc(_owner(service), method, policy, routes)
     _check(rpc)

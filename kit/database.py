@@ -133,7 +133,7 @@ def problem_of(error: Exception) -> Problem | None:
     return None
 
 
-async def _prepare(connection: Connection) -> None:
+async def _prepare(connection: "asyncpg.Connection[asyncpg.Record] | Connection") -> None:
     for name in ("uuid", "numeric"):
         await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
@@ -145,7 +145,7 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
-async def _keep(_connection: Connection) -> None:
+async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Instead of asyncpg's reset, a round trip per use: transactions here leave nothing behind on a connection."""
 
 

@@ -175,7 +175,8 @@ def to_status_details(problem: Problem, correlation_id: str) -> bytes:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.seconds = problem.retry_after
         status.details.add().Pack(retry)
-    return status.SerializeToString()
+    serialized: bytes = status.SerializeToString()
+    return serialized
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> Problem:

@@ -23,7 +23,9 @@ DESCRIPTIONS: dict[int, str] = {
     field_pb2.URL: "must be an http or https URL",
 }
 
-COMPILED: dict[int, re.Pattern[str]] = {fmt: re.compile(pattern.replace("$", r"\Z")) for fmt, pattern in PATTERNS.items()}
+COMPILED: dict[int, re.Pattern[str]] = {
+    fmt: re.compile(pattern.replace("$", r"\Z")) for fmt, pattern in PATTERNS.items()
+}
 
 # A workspace's id: what `x-workspace-id` may hold. Safe to write into SQL as a literal.
 WORKSPACE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")

@@ -51,7 +51,11 @@ def _expression(field: FieldDescriptor, namespace: dict[str, Any], redacted: boo
     if field.message_type and field.message_type.GetOptions().map_entry:
         return f"dict({value})"
     if field.is_repeated:
-        return f"[{_single(field, 'each', namespace, redacted)} for each in {value}]" if _converts(field) else f"list({value})"
+        return (
+            f"[{_single(field, 'each', namespace, redacted)} for each in {value}]"
+            if _converts(field)
+            else f"list({value})"
+        )
     single = _single(field, value, namespace, redacted)
     return f"{single} if m.HasField({field.name!r}) else None" if field.has_presence else single
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from kit import contract
@@ -32,7 +31,7 @@ class Listing:
         return "ASC" if self.ascending else "DESC"
 
     @classmethod
-    def of(cls, request: Any, resource: Descriptor) -> "Listing":
+    def of(cls, request: Any, resource: contract.MessageType) -> "Listing":
         """Raises Invalid when `sort_by` names no sortable field of the resource."""
         sortable = contract.sortable_fields(resource)
         sort_json = request.sort_by or "createdAt"

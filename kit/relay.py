@@ -55,7 +55,9 @@ UPDATE outbox SET state = 'failed', attempts = attempts + 1, last_error = $2
 WHERE sequence = $1 AND state <> 'published'
 """
 _SENT_TOPICS = "SELECT DISTINCT topic FROM outbox WHERE state = 'published'"
-_SEND_AGAIN = "UPDATE outbox SET state = 'pending', next_attempt_at = now() WHERE state = 'published' AND topic = ANY($1)"
+_SEND_AGAIN = (
+    "UPDATE outbox SET state = 'pending', next_attempt_at = now() WHERE state = 'published' AND topic = ANY($1)"
+)
 
 log = get_logger(__name__)
 
@@ -148,11 +150,15 @@ class Relay:
                 if isinstance(error, MessageSizeTooLargeError):
                     blocked.add((row["topic"], row["key"]))
                     await connection.execute(_FAILED, row["sequence"], str(error))
-                    log.error("event cannot be published", event_id=str(row["id"]), topic=row["topic"], error=str(error))
+                    log.error(
+                        "event cannot be published", event_id=str(row["id"]), topic=row["topic"], error=str(error)
+                    )
             transient = [each for each in results if each and not isinstance(each, MessageSizeTooLargeError)]
             if transient:
                 unsent = [row["sequence"] for row, error in zip(ready, results, strict=True) if error in transient]
-                await connection.execute(_POSTPONED, unsent, f"{type(transient[0]).__name__}: {transient[0]}", self._pause)
+                await connection.execute(
+                    _POSTPONED, unsent, f"{type(transient[0]).__name__}: {transient[0]}", self._pause
+                )
                 raise transient[0]
 
     async def _note_broker_down(self, connection: "asyncpg.Connection[asyncpg.Record]", error: Exception) -> None:
@@ -172,12 +178,16 @@ class Relay:
             self._bootstrap_servers, (), group=None, client_id=f"{self._service}-relay-check"
         )
         try:
-            empty = [topic for topic in topics if await _is_empty(consumer, topic, await producer.partitions_for(topic))]
+            empty = [
+                topic for topic in topics if await _is_empty(consumer, topic, await producer.partitions_for(topic))
+            ]
         finally:
             await stop(consumer)
         if empty:
             result = await connection.execute(_SEND_AGAIN, empty)
-            log.warning("the broker holds nothing of what was sent; sending again", topics=empty, rows=result.split()[-1])
+            log.warning(
+                "the broker holds nothing of what was sent; sending again", topics=empty, rows=result.split()[-1]
+            )
 
     async def _sweep(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         for table, column, days in (

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
+from opentelemetry.trace import SpanKind
 
 from kit import contract, errors, faults, logs, tracing, validation
 from kit.call import Call
@@ -45,16 +46,16 @@ class RpcServer:
         self._on_commit = on_commit
         self.in_flight = 0
 
-    def generic_handlers(self, handlers: Mapping[str, Handler]) -> "list[grpc.GenericRpcHandler[Any, Any]]":
+    def generic_handlers(self, handlers: Mapping[str, Handler]) -> list[grpc.GenericRpcHandler]:
         """What `grpc.aio.Server.add_generic_rpc_handlers` takes. `handlers`: gRPC path to handler. Raises
         ContractError when an rpc of this service has no handler, or a handler no rpc."""
         rpcs = contract.owned_by(self._service)
         if unmatched := {rpc.path for rpc in rpcs} ^ set(handlers):
             raise ContractError(f"{self._service}: rpcs and handlers do not match: {sorted(unmatched)}")
-        services: "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]" = {}
+        services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for rpc in rpcs:
             behavior = self._behavior(rpc, handlers[rpc.path])
-            method = grpc.unary_unary_rpc_method_handler(behavior)
+            method: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(behavior)
             services.setdefault(rpc.descriptor.containing_service.full_name, {})[rpc.name] = method
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 
@@ -69,7 +70,7 @@ class RpcServer:
             token = logs.correlation_id.set(correlation_id)
             try:
                 with tracing.span(
-                    rpc.path, kind=tracing.SpanKind.SERVER, traceparent=metadata.get("traceparent")
+                    rpc.path, kind=SpanKind.SERVER, traceparent=metadata.get("traceparent")
                 ) as traceparent:
                     call = self._admit(rpc, metadata, traceparent)
                     async with asyncio.timeout(_time_left(context)):
@@ -109,16 +110,12 @@ class RpcServer:
             return Principal(subject="anonymous")
         raise Unauthenticated("The internal token is missing or not valid.")
 
-    async def _read(
-        self, rpc: Rpc, handler: Handler, request: Message, call: Call, _context: Context
-    ) -> bytes:
+    async def _read(self, rpc: Rpc, handler: Handler, request: Message, call: Call, _context: Context) -> bytes:
         async with self._database.read(call) as session:
             response = await handler(request, session)
         return response.SerializeToString()
 
-    async def _mutate(
-        self, rpc: Rpc, handler: Handler, request: Message, call: Call, context: Context
-    ) -> bytes:
+    async def _mutate(self, rpc: Rpc, handler: Handler, request: Message, call: Call, context: Context) -> bytes:
         started = time.perf_counter()
         async with unit_of_work(self._database, call, service=self._service) as work:
             await work.claim_key(fingerprint(call, request))
@@ -132,7 +129,12 @@ class RpcServer:
             return work.replay
         if work.emitted:
             self._on_commit()
-        log.info(rpc.name, resource=audited.resource_id, subject=call.principal.subject, milliseconds=round((time.perf_counter() - started) * 1000))
+        log.info(
+            rpc.name,
+            resource=audited.resource_id,
+            subject=call.principal.subject,
+            milliseconds=round((time.perf_counter() - started) * 1000),
+        )
         faults.point("before-answer")
         return answer
 

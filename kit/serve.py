@@ -51,9 +51,7 @@ def run(
     """Serve until SIGTERM or SIGINT. `service` is the name on the wire (`agent-runtime`); `handlers` are those of its
     own rpcs, by gRPC path. Ends with exit code 1 and one sentence when it cannot start."""
     logs.configure(service, level=settings.log_level, as_json=settings.logs_as_json)
-    tracing.configure(
-        service, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio
-    )
+    tracing.configure(service, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
     faults.arm(settings.crash_at)
     try:
         uvloop.run(_Process(service, settings, handlers, subscriptions).run())
@@ -144,7 +142,7 @@ class _Process:
         await server.start()
         return server
 
-    async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
+    async def _set_health(self, status: int) -> None:
         await self._health.set("", status)
 
     async def _drain(self, server: grpc.aio.Server, rpc_server: RpcServer) -> None:
@@ -159,9 +157,7 @@ class _Process:
             await asyncio.sleep(0.05)
 
 
-async def _patiently(
-    connect: Callable[[], Coroutine[Any, Any, Database]], stopping: asyncio.Event
-) -> Database | None:
+async def _patiently(connect: Callable[[], Coroutine[Any, Any, Database]], stopping: asyncio.Event) -> Database | None:
     """Try again while the database is starting up; give up with its error after a minute. None: asked to stop."""
     for attempt in range(_CONNECT_TRIES):
         if stopping.is_set():

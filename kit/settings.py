@@ -1,4 +1,4 @@
-"""The settings of a service process, from its environment, checked at start. The only file of a service that reads it."""
+"""The settings of a service process, from its environment, checked at start. Nothing else of a service reads it."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,9 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    environment: Literal["development", "production"] = Field(description="`production` refuses what only suits a laptop.")
+    environment: Literal["development", "production"] = Field(
+        description="`production` refuses what only suits a laptop."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] | None = Field(None, description="Default: json in production.")
 
@@ -40,7 +42,9 @@ class ServiceSettings(BaseSettings):
     otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
 
-    crash_at: str = Field("", description="For fault tests: `point` or `point:n` at whose nth passing the process dies.")
+    crash_at: str = Field(
+        "", description="For fault tests: `point` or `point:n` at whose nth passing the process dies."
+    )
 
     @property
     def logs_as_json(self) -> bool:

@@ -43,7 +43,8 @@ WITH events AS (
         WITH ORDINALITY AS event (id, topic, key, payload, created_at, position)
     ORDER BY event.position
 ), audited AS (
-    INSERT INTO audit_entries (workspace_id, id, occurred_at, subject, roles, operation, resource_id, version, correlation_id)
+    INSERT INTO audit_entries
+        (workspace_id, id, occurred_at, subject, roles, operation, resource_id, version, correlation_id)
     SELECT $1, $8::uuid, $9, $10, $11::text[], $12, $13, $14::bigint, $2 WHERE $8::uuid IS NOT NULL
 )
 UPDATE idempotency_keys SET response = $15 WHERE workspace_id = $1 AND principal = $10 AND key = $16
@@ -91,9 +92,7 @@ class UnitOfWork(Session):
         principal, key = self.call.principal.subject, self.call.idempotency_key
         faults.point("before-key")
         try:
-            claimed = await self.fetchval(
-                _CLAIM_KEY, self.call.workspace_id, principal, key, fingerprint, self.now
-            )
+            claimed = await self.fetchval(_CLAIM_KEY, self.call.workspace_id, principal, key, fingerprint, self.now)
         except asyncpg.LockNotAvailableError as error:
             raise Conflict(
                 "A request with this idempotency key is still being worked on; try again.",

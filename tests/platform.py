@@ -100,7 +100,13 @@ class Api:
         self._http.close()
 
     def request(
-        self, method: str, path: str, *, key: str | None = None, headers: Mapping[str, Any] | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> httpx.Response:
         """`options` are httpx's: `json`, `content`, `params`."""
         sent = dict(headers or {})

@@ -86,8 +86,7 @@ def _build_expression(kind: Kind, each: FieldDescriptor, namespace: dict[str, An
     if each.message_type is None or each.message_type.full_name == _TIMESTAMP:
         return value
     name = f"nested_{each.name}"
-    namespace[name] = nested = _nested_builder(each.message_type)
-    assert nested
+    namespace[name] = _nested_builder(each.message_type)
     return f"[{name}(each) for each in {value} or ()]" if each.is_repeated else f"{name}({value}) if {value} else None"
 
 

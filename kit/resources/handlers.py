@@ -120,7 +120,9 @@ class ResourceHandlers:
             if field is None:
                 raise
             taken = FieldError(field, f"another {self.kind.noun} has this already")
-            raise Conflict(f"Another {self.kind.noun} has this {field}.", code="already-exists", errors=[taken]) from error
+            raise Conflict(
+                f"Another {self.kind.noun} has this {field}.", code="already-exists", errors=[taken]
+            ) from error
         message = self._message_of(record)
         for event in self.kind.announce(before, dict(record), message):
             work.emit(event, key=str(record["id"]))

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from kit import contract
@@ -53,7 +53,7 @@ class Kind:
     announce: Announce = _nothing
 
     @cached_property
-    def descriptor(self) -> Descriptor:
+    def descriptor(self) -> contract.MessageType:
         return self.message.DESCRIPTOR
 
     @cached_property
@@ -77,7 +77,7 @@ class Kind:
 
     @cached_property
     def fields(self) -> tuple[FieldDescriptor, ...]:
-        return tuple(self.descriptor.fields)
+        return tuple(self.descriptor.fields)  # type: ignore[arg-type]
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -92,9 +92,7 @@ class Kind:
     @cached_property
     def derived(self) -> tuple[str, ...]:
         """Fields that only rules set, such as `resolved_at`."""
-        return tuple(
-            each.name for each in self.fields if contract.is_output_only(each) and each.name not in _STANDARD
-        )
+        return tuple(each.name for each in self.fields if contract.is_output_only(each) and each.name not in _STANDARD)
 
     @cached_property
     def stored(self) -> tuple[str, ...]:

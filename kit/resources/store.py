@@ -114,7 +114,8 @@ class ResourceStore:
         return count
 
     def _condition(self, workspace_id: str, listing: Listing) -> tuple[str, list[Any]]:
-        conditions, arguments = ["workspace_id = $1", "deleted_at IS NULL"], [workspace_id]
+        conditions = ["workspace_id = $1", "deleted_at IS NULL"]
+        arguments: list[Any] = [workspace_id]
         for name, value in listing.values.items():
             is_number = name == "number" and self._kind.number_prefix
             arguments.append(self._kind.read_number(value) if is_number else value)

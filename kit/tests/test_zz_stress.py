@@ -1,6 +1,10 @@
-import asyncio, random, time
+import asyncio
+import random
+import time
+
 from kit.tests.kafka_records import relay
 from kit.tests.sample_service import Sample
+
 
 def chain_of(task):
     c = task.get_coro(); chain=[]
@@ -27,7 +31,7 @@ async def test_stress(sample: Sample, broker: str) -> None:
         n+=1
         if n%2:
             kills+=len(await sample.admin.fetch(K)); continue
-        v=relays[n%3]; 
+        v=relays[n%3]
         assert not v.done()
         v.cancel()
         _,p=await asyncio.wait([v],timeout=8)

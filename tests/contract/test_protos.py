@@ -26,7 +26,7 @@ def name_of(rpc: Rpc) -> str:
 def test_a_service_implements_exactly_its_rpcs(service: str) -> None:
     wiring = importlib.import_module(f"services.{service.replace('-', '_')}.wiring")
     shared = bind([rpc for rpc in RPCS if rpc.owner == EVERY_SERVICE], OutboxHandlers(service))
-    assert wiring.NAME == service
+    assert service == wiring.NAME
     assert {**wiring.handlers(), **shared}.keys() == {rpc.path for rpc in contract.owned_by(service)}
 
 
@@ -51,7 +51,7 @@ def test_no_two_rpcs_share_a_route() -> None:
 
 
 @pytest.mark.parametrize("message", RESOURCES, ids=lambda message: message.name)
-def test_a_resource_has_the_standard_routes(message: contract.Descriptor) -> None:
+def test_a_resource_has_the_standard_routes(message: contract.MessageType) -> None:
     kind = contract.resource_options(message).kind
     service = f"{message.full_name}Service"
     routes = {
@@ -92,7 +92,7 @@ def test_field_numbers_of_the_common_fields_are_the_same_everywhere(rpc: Rpc) ->
         assert {name: fields[name].number for name in expected} == expected
 
 
-def _unbounded(message: contract.Descriptor, prefix: str) -> list[str]:
+def _unbounded(message: contract.MessageType, prefix: str) -> list[str]:
     found = []
     for field in message.fields:
         options = contract.field_options(field)

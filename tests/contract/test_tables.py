@@ -44,7 +44,7 @@ def test_enums_are_the_messages_enums_in_the_same_order(platform: Platform, kind
             continue
         rows = query(
             platform,
-            "SELECT unnest(enum_range(NULL::%s))::text AS word" % _type_of(platform, kind.table, field.name),
+            f"SELECT unnest(enum_range(NULL::{_type_of(platform, kind.table, field.name)}))::text AS word",
         )
         assert [row["word"] for row in rows] == list(contract.enum_words(field))
 

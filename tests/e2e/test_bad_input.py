@@ -110,7 +110,7 @@ def test_unknown_routes_and_methods(api: Api) -> None:
     assert set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
 
 
-@pytest.mark.parametrize("etag", ["3", "W/\"3\"", '"x"', '"1", "2"'])
+@pytest.mark.parametrize("etag", ["3", 'W/"3"', '"x"', '"1", "2"'])
 def test_a_malformed_if_match_is_refused(api: Api, etag: str) -> None:
     path = f"/tickets/{api.new_ticket()['id']}"
     answer = api.patch(path, json={"tier": 2}, headers={"if-match": etag}, key=new_key())

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 from confluent_kafka import Consumer
 
@@ -22,7 +23,7 @@ def read_events(platform: Platform, topic: str, *, key: str) -> list[dict[str, o
     try:
         while message := consumer.poll(5):
             if message.error() is None and message.key() == key.encode():
-                assert dict(message.headers() or [])["content-type"].startswith(b"application/cloudevents+json")
+                assert ("content-type", b"application/cloudevents+json; charset=UTF-8") in (message.headers() or [])
                 found.append(json.loads(message.value() or b""))
     finally:
         consumer.close()
@@ -58,11 +59,12 @@ def test_a_ticket_is_created_once_and_found_and_told(platform: Platform, api: Ap
     assert found["sort"] == {"by": "createdAt", "order": "desc"}
     assert found["filters"] == {"status": "new"}
 
-    def published() -> dict[str, object] | None:
+    def published() -> dict[str, Any] | None:
         events = api.get("/events/outbox", params={"topic": "ticket.created"}).json()["data"]
         return next((each for each in events if each["state"] == "published"), None)
 
     entry = eventually(published)
+    assert entry
     assert (entry["service"], entry["key"], entry["correlationId"]) == ("ops", ticket["id"], "story-1")
 
     [event] = read_events(platform, "ticket.created", key=ticket["id"])

@@ -26,7 +26,12 @@ POINTS = (
 
 @contextmanager
 def probe(platform: Platform, group: str, crash_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, **platform.stack.environment("portal"), "CRASH_AT": crash_at, "KAFKA_SESSION_TIMEOUT_SECONDS": "6"}
+    environment = {
+        **os.environ,
+        **platform.stack.environment("portal"),
+        "CRASH_AT": crash_at,
+        "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
+    }
     process = subprocess.Popen([sys.executable, "-m", "tests.faults.probe", group], env=environment)
     try:
         yield process

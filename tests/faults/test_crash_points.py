@@ -31,6 +31,7 @@ def test_a_crash_loses_nothing_and_doubles_nothing(platform: Platform, api: Api,
         assert first.headers["retry-after"]
 
     second = eventually(lambda: _unless_unavailable(api.post("/tickets", json=body, key=key)))
+    assert second
     third = api.post("/tickets", json=body, key=key)
     assert second.status_code == third.status_code == 201
     assert third.content == second.content

@@ -78,7 +78,16 @@ _WORK = (
      "SIP ALG switched off on the branch router."),
     ("Telephony", "low", "Change the holiday greeting", "New text is attached.", "Recorded and scheduled."),
 )  # fmt: skip
-_PLACES = ("reception", "finance", "the warehouse", "the second floor", "sales", "the workshop", "management", "the branch")
+_PLACES = (
+    "reception",
+    "finance",
+    "the warehouse",
+    "the second floor",
+    "sales",
+    "the workshop",
+    "management",
+    "the branch",
+)
 _TAGS = ("vip", "onsite", "remote", "recurring", "after-hours", "warranty")
 
 
@@ -102,7 +111,7 @@ class DemoTicket:
 
 def tickets() -> Iterator[DemoTicket]:
     """The tickets, oldest first."""
-    choose = random.Random(20_260_101)  # noqa: S311 - believable, not secret
+    choose = random.Random(20_260_101)
     ages = sorted((choose.uniform(0.02, DAYS) for _ in range(TICKETS)), reverse=True)
     for age in ages:
         category, priority, subject, description, resolution = choose.choice(_WORK)
@@ -126,7 +135,9 @@ def tickets() -> Iterator[DemoTicket]:
 def _steps(choose: random.Random, age: float) -> tuple[tuple[str, timedelta], ...]:
     """States after `new` with hours since creation; what would lie in the future has not happened."""
     path = ["open", "in_progress"]
-    path += choose.choices(([], ["waiting_on_client", "in_progress"], ["waiting_on_vendor", "in_progress"]), (6, 3, 1))[0]
+    path += choose.choices(([], ["waiting_on_client", "in_progress"], ["waiting_on_vendor", "in_progress"]), (6, 3, 1))[
+        0
+    ]
     path += ["resolved"]
     path += choose.choices((["closed"], ["open", "in_progress", "resolved", "closed"], []), (80, 6, 14))[0]
     hours, steps = 0.0, []

@@ -22,6 +22,6 @@ LIFECYCLE = Lifecycle(
 def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -> None:
     """Refuse what a client may not become. Raises IllegalTransition and Invalid."""
     del now
-    LIFECYCLE.check(before and before["status"], after["status"])
+    LIFECYCLE.check(before["status"] if before else None, after["status"])
     if after["hourly_rate"] is not None and after["currency"] is None:
         raise Invalid.fields(FieldError("currency", "is needed to say what the hourly rate is in"))

@@ -20,6 +20,4 @@ class TicketHandlers(ResourceHandlers):
         )
 
     async def resolve_ticket(self, request: tickets_pb2.ResolveTicketRequest, work: UnitOfWork) -> Message:
-        return await self.change(
-            work, request.id, lambda ticket: rules.resolve(ticket, resolution=request.resolution)
-        )
+        return await self.change(work, request.id, lambda ticket: rules.resolve(ticket, resolution=request.resolution))

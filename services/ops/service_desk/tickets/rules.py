@@ -27,7 +27,7 @@ DONE = states("resolved closed")
 def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -> None:
     """Refuse what a ticket may not become; note when it was resolved, closed, reopened. Raises IllegalTransition, and
     Invalid when it is resolved without saying how."""
-    LIFECYCLE.check(before and before["status"], after["status"])
+    LIFECYCLE.check(before["status"] if before else None, after["status"])
     if after["status"] in DONE and not after["resolution"]:
         raise Invalid.fields(FieldError("resolution", "must say how the ticket was resolved"))
     if before is None or before["status"] == after["status"]:
