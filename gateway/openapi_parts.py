@@ -14,7 +14,7 @@ INFO: Json = {
     "description": (
         "Requests carry a bearer token and, where they concern a tenant, its `x-workspace-id`. Every request that "
         "changes something carries an `Idempotency-Key`: sent again with the same content it changes nothing more and "
-        "gets the first answer. Errors are problem details (RFC 9457)."
+        "gets the first answer. No text may hold the character NUL. Errors are problem details (RFC 9457)."
     ),
 }
 
@@ -42,14 +42,15 @@ PARAMETERS: Json = {
     "correlation-id": _header_parameter(
         "x-correlation-id",
         False,
-        _text(formats.CORRELATION_ID.pattern),
-        "Goes into every log line and event that the request leads to; made up when absent or unfit.",
+        {"type": "string"},
+        "Goes into every log line and event that the request leads to. Made up when absent, or when it is not 1 to 128 "
+        "letters, digits and `._:/+=-`.",
     ),
     "if-match": _header_parameter(
-        "If-Match", False, _text(r'(\*|"[0-9]{1,18}")'), 'Change only this version: an ETag such as `"3"`, or `*`.'
+        "If-Match", False, _text(r'("(0|[1-9][0-9]*)")'), 'Change only this version: an ETag such as `"3"`, or `*`.'
     ),
     "if-none-match": _header_parameter(
-        "If-None-Match", False, _text(r'(\*|(W/)?"[0-9]{1,18}")'), "Answer 304 when the version is still this one."
+        "If-None-Match", False, _text(r'("(0|[1-9][0-9]*)")'), "Answer 304 when the version is still this one."
     ),
 }
 

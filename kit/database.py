@@ -151,6 +151,7 @@ async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 async def _roll_back(connection: Connection) -> None:
     try:
-        await asyncio.wait_for(asyncio.shield(connection.execute("ROLLBACK")), _ROLLBACK_TIMEOUT)
+        async with asyncio.timeout(_ROLLBACK_TIMEOUT):
+            await connection.execute("ROLLBACK")
     except DATABASE_ERRORS:
         connection.terminate()

@@ -49,10 +49,16 @@ async def start_consumer(
 
 async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Stop a client, for at most 5 s: a wedged one (aio-libs/aiokafka#773) must not hold up a shutdown."""
+    # asyncio.wait_for would wait on for a client that ignores its cancellation, and lose a cancellation of its caller.
+    stopping = asyncio.create_task(client.stop())
     try:
-        await asyncio.wait_for(client.stop(), _STOP_TIMEOUT)
-    except (TimeoutError, KafkaError, OSError):
+        await asyncio.wait_for(stopping, timeout=_STOP_TIMEOUT)
+        if stopping.done():
+            stopping.result()
+    except (KafkaError, OSError):
         return
+    finally:
+        stopping.cancel()
 
 
 async def _start(client: Any) -> None:

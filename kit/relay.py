@@ -126,6 +126,7 @@ class Relay:
             if clock() >= next_sweep:
                 await self._sweep(connection)
                 next_sweep = clock() + _SWEEP_SECONDS
+            # Not asyncio.wait_for: until Python 3.12 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._something_new.wait(), _IDLE_SECONDS)
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 from datetime import datetime
 
+import pytest
+
 from kit.tests.kafka_records import TOPIC, at_least, event_id, names_by_key, read, relay
 from kit.tests.sample_service import Sample, a_call, effect, end, eventually, running
 
@@ -84,6 +86,19 @@ async def test_order_per_key_is_kept_while_relays_are_killed(sample: Sample, bro
     finally:
         await asyncio.gather(*map(end, relays))
     assert names_by_key(records) == dict.fromkeys(KEYS, NAMES)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_relay_that_is_woken_and_ended_at_once_ends(sample: Sample, broker: str, turns: int) -> None:
+    working = relay(sample, broker)
+    task = asyncio.create_task(working.run())
+    await sample.emit("k-1", "one")
+    await eventually(lambda: sample.is_published(1))
+    await read(broker, at_least(1))
+    working.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await end(task)
 
 
 async def test_an_event_whose_transaction_commits_late_is_not_lost(sample: Sample, broker: str) -> None:

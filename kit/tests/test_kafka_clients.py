@@ -1,0 +1,81 @@
+"""A Kafka client that does not want to stop holds nobody up."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from kit import kafka
+
+
+class Client:
+    """Stops when it is let, or fails to."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.let_stop = asyncio.Event()
+        self.stopped = False
+        self._error = error
+
+    async def stop(self) -> None:
+        await self.let_stop.wait()
+        self.stopped = True
+        if self._error:
+            raise self._error
+
+
+class Deaf(Client):
+    """Ignores that it is told to give up."""
+
+    async def stop(self) -> None:
+        while not self.let_stop.is_set():
+            try:
+                await self.let_stop.wait()
+            except asyncio.CancelledError:
+                continue
+
+
+def stopping(client: Any) -> "asyncio.Task[None]":
+    return asyncio.create_task(kafka.stop(client))
+
+
+async def test_a_client_is_given_the_time_to_stop() -> None:
+    client = Client()
+    task = stopping(client)
+    client.let_stop.set()
+    await task
+    assert client.stopped
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError("gone"), OSError("gone")])
+async def test_a_client_whose_broker_is_gone_counts_as_stopped(error: Exception) -> None:
+    client = Client(error)
+    client.let_stop.set()
+    await kafka.stop(client)  # type: ignore[arg-type]
+    assert client.stopped
+
+
+async def test_a_client_that_never_stops_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "_STOP_TIMEOUT", 0.01)
+    client = Deaf()
+    task = stopping(client)
+    await asyncio.wait([task], timeout=5)
+    assert task.done()
+    client.let_stop.set()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_whoever_is_cancelled_while_a_client_stops_learns_of_it(turns: int) -> None:
+    client = Client()
+    task = stopping(client)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.let_stop.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if task.done():
+        assert client.stopped
+        return
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()

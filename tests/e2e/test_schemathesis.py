@@ -1,0 +1,23 @@
+"""Generated requests, sensible and senseless, for every operation of the published OpenAPI: never a 500, never an
+answer that the document does not describe."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.platform import Api, Platform
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+def test_no_generated_request_breaks_the_contract(platform: Platform, api: Api) -> None:
+    api.new_ticket()
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), f"--config-file={CONFIG}", "run"),
+        f"{platform.stack.base_url}/api/v1/openapi",
+        f"--header=Authorization: Bearer {platform.stack.token(('msp_admin',), (api.workspace,))}",
+        f"--header=x-workspace-id: {api.workspace}",
+        *("--max-examples=20", "--seed=1", "--max-failures=20", "--suppress-health-check=all", "--no-color"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
