@@ -22,7 +22,7 @@ WITH words AS (
 ), made AS (
     SELECT n, client[1 + n % array_length(client, 1)] AS client_id,
         noun[1 + (hashint4(n) & 1023) % 20] || ' ' || adjective[1 + (hashint4(n * 7) & 1023) % 16] || ', order '
-            || (n * 7919 % 1000003) AS subject,
+            || (n::bigint * 7919 % 1000003) AS subject,
         'It happened in ' || noun[1 + (hashint4(n * 3) & 1023) % 20] || ' room ' || (n % 977) || ' and is '
             || adjective[1 + (hashint4(n * 5) & 1023) % 16] || ' since then.' AS description,
         now() - make_interval(secs => 90 * 86400.0 * (1 - n::float / $2)) AS created_at
@@ -30,10 +30,10 @@ WITH words AS (
 )
 INSERT INTO tickets (workspace_id, id, number, subject, description, client_id, status, priority, source, category,
     assignee_id, tier, tags, reopen_count, escalations, created_at, updated_at, created_by, version, search)
-SELECT $1, gen_random_uuid(), 1000 + n, subject, description, client_id,
+SELECT $1, gen_random_uuid(), 10000000 + n, subject, description, client_id,
     (enum_range(NULL::ticket_status))[1 + n % 5], (enum_range(NULL::ticket_priority))[1 + n % 4], 'email', 'Hardware',
     'technician-' || n % 12, 1, '{}', 0, '[]', created_at, created_at, 'bench', 1,
-    lower(subject || E'\\n' || description || E'\\nT-' || (1000 + n))
+    lower(subject || E'\\n' || description || E'\\nT-' || (10000000 + n))
 FROM made
 """
 _SEARCH_INDEX = (

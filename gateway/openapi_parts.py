@@ -47,10 +47,10 @@ PARAMETERS: Json = {
         "letters, digits and `._:/+=-`.",
     ),
     "if-match": _header_parameter(
-        "If-Match", False, _text(r'("(0|[1-9][0-9]*)")'), 'Change only this version: an ETag such as `"3"`, or `*`.'
+        "If-Match", False, _text(r'(\*|"[0-9]{1,18}")'), 'Change only this version: an ETag such as `"3"`, or `*`.'
     ),
     "if-none-match": _header_parameter(
-        "If-None-Match", False, _text(r'("(0|[1-9][0-9]*)")'), "Answer 304 when the version is still this one."
+        "If-None-Match", False, _text(r'(\*|(W/)?"[0-9]{1,18}")'), "Answer 304 when the version is still this one."
     ),
 }
 

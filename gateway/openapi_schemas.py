@@ -14,7 +14,8 @@ from opsfield.options.v1 import field_pb2
 
 Json = dict[str, Any]
 
-_FORMATS = {field_pb2.UUID: "uuid", field_pb2.EMAIL: "email", field_pb2.URL: "uri"}
+# Only what the pattern ensures: an e-mail address of ours need not be one of RFC 5321.
+_FORMATS = {field_pb2.UUID: "uuid"}
 _WIDTHS = {
     FieldDescriptor.CPPTYPE_INT32: "int32",
     FieldDescriptor.CPPTYPE_INT64: "int64",

@@ -52,7 +52,7 @@ async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     # asyncio.wait_for would wait on for a client that ignores its cancellation, and lose a cancellation of its caller.
     stopping = asyncio.create_task(client.stop())
     try:
-        await asyncio.wait_for(stopping, timeout=_STOP_TIMEOUT)
+        await asyncio.wait([stopping], timeout=_STOP_TIMEOUT)
         if stopping.done():
             stopping.result()
     except (KafkaError, OSError):

@@ -128,7 +128,8 @@ class Relay:
                 next_sweep = clock() + _SWEEP_SECONDS
             # Not asyncio.wait_for: until Python 3.12 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._something_new.wait(), _IDLE_SECONDS)
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    await self._something_new.wait()
 
     async def _publish(
         self,

@@ -64,7 +64,7 @@ async def test_a_client_that_never_stops_is_left_behind(monkeypatch: pytest.Monk
     client.let_stop.set()
 
 
-@pytest.mark.parametrize("turns", range(5))
+@pytest.mark.parametrize("turns", range(3))
 async def test_whoever_is_cancelled_while_a_client_stops_learns_of_it(turns: int) -> None:
     client = Client()
     task = stopping(client)
@@ -73,9 +73,6 @@ async def test_whoever_is_cancelled_while_a_client_stops_learns_of_it(turns: int
     client.let_stop.set()
     for _ in range(turns):
         await asyncio.sleep(0)
-    if task.done():
-        assert client.stopped
-        return
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
