@@ -7,7 +7,7 @@ again) start from `load()`.
 import importlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -57,7 +57,7 @@ class Rpc:
     def name(self) -> str:
         return self.descriptor.name
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The method as gRPC calls it: `/opsfield.ops.v1.TicketService/GetTicket`."""
         return f"/{self.descriptor.containing_service.full_name}/{self.descriptor.name}"
@@ -70,12 +70,12 @@ class Rpc:
     def response_class(self) -> type[Message]:
         return message_factory.GetMessageClass(self.descriptor.output_type)
 
-    @property
+    @cached_property
     def access(self) -> str:
         """`public`, `roles`, `signature` or `service_only`."""
         return str(self.policy.WhichOneof("access"))
 
-    @property
+    @cached_property
     def roles(self) -> frozenset[str]:
         """The role words that may call it, `msp_admin` among them."""
         named = {policy_pb2.Role.Name(role).lower() for role in self.policy.roles.any_of}

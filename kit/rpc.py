@@ -73,8 +73,9 @@ class RpcServer:
                     rpc.path, kind=SpanKind.SERVER, traceparent=metadata.get("traceparent")
                 ) as traceparent:
                     call = self._admit(rpc, metadata, traceparent)
-                    async with asyncio.timeout(_time_left(context)):
-                        return await answer(rpc, handler, _parse(parse, data), call, context)
+                    answering = answer(rpc, handler, _parse(parse, data), call, context)
+                    # A caller's deadline is kept by gRPC, which cancels us; only a call without one needs a limit.
+                    return await (answering if context.time_remaining() else asyncio.wait_for(answering, _LONGEST))
             except Exception as error:
                 problem = _problem(rpc, error)
             finally:
@@ -174,11 +175,6 @@ def _expected_version(if_match: str | None) -> int | None:
     if not if_match.isascii() or not if_match.isdigit() or len(if_match) > 18:
         raise Malformed("If-Match must hold a version.", code="if-match-malformed")
     return int(if_match)
-
-
-def _time_left(context: Context) -> float:
-    remaining = context.time_remaining()
-    return _LONGEST if remaining is None else min(remaining, _LONGEST)
 
 
 def _audited(request: Any, response: Any) -> Audited:
