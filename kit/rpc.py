@@ -15,7 +15,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import SpanKind
 
-from kit import contract, errors, faults, logs, tracing, validation
+from kit import contract, errors, faults, ids, logs, tracing, validation
 from kit.call import Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
@@ -66,7 +66,7 @@ class RpcServer:
         async def behave(data: bytes, context: Context) -> bytes:
             self.in_flight += 1
             metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-            correlation_id = metadata.get("x-correlation-id", "")
+            correlation_id = metadata["x-correlation-id"] = metadata.get("x-correlation-id") or ids.new_id()
             token = logs.correlation_id.set(correlation_id)
             try:
                 with tracing.span(
@@ -97,7 +97,7 @@ class RpcServer:
         return Call(
             method=rpc.path,
             principal=principal,
-            correlation_id=metadata.get("x-correlation-id", ""),
+            correlation_id=metadata["x-correlation-id"],
             idempotency_key=key,
             expected_version=_expected_version(metadata.get("if-match")),
             traceparent=traceparent,

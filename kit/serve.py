@@ -6,6 +6,7 @@ stop consumers and relay, close the pools.
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -92,6 +93,8 @@ class _Process:
         server = await self._start_server(rpc_server)
         background = [asyncio.create_task(work) for work in (relay.run(), *self._consumers(database, relay.wake))]
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        # What is built by now lives for ever: the garbage collector need not look through it again and again.
+        gc.freeze()
         log.info("serving", address=settings.grpc_listen)
         await _until(stopping, background)
         await self._drain(server, rpc_server)

@@ -59,7 +59,9 @@ def _field_check(field: FieldDescriptor) -> Check | None:
 
 
 def _presence_check(field: FieldDescriptor, single: Check | None) -> Check | None:
-    name, required = field.name, contract.is_required(field)
+    # A formatted text that cannot be absent cannot be empty either: the id in a path.
+    required = contract.is_required(field) or bool(contract.field_options(field).format and not field.has_presence)
+    name = field.name
 
     def run(message: Any, path: str) -> Iterator[FieldError]:
         value = getattr(message, name)

@@ -61,7 +61,7 @@ class ResourceStore:
             *(row[name] for name in self._kind.stored),
             work.now,
             work.call.principal.subject,
-            self._search_text(row),
+            self._search_text({**row, "created_by": work.call.principal.subject}),
         )
         assert record is not None
         return record

@@ -1,19 +1,17 @@
 """A real PostgreSQL and a real Kafka broker for the whole run, and on them a service of the tests' own: `sample`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
 import pytest
 
-from devstack import environment
-from devstack.kafka import Kafka
 from devstack.stack import Stack
 from kit.bootstrap import Passwords, bootstrap_database, with_database
 from kit.database import Database
 from kit.migrate import upgrade
+from kit.tests.kafka_records import empty_broker
 from kit.tests.sample_service import Sample
 
 PASSWORD = "sample"
@@ -28,14 +26,17 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 @pytest.fixture(scope="session")
-async def _prepared(stack: Stack) -> None:
+async def app_url(stack: Stack) -> str:
+    """The sample service's database, made and migrated."""
     await bootstrap_database(stack.admin_url, "sample", Passwords(PASSWORD, PASSWORD, PASSWORD))
     await upgrade("sample", role_url(stack, "owner"), services=Path(__file__).parent)
+    return role_url(stack, "app")
 
 
 @pytest.fixture
-async def admin(stack: Stack, _prepared: None) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def admin(stack: Stack, app_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A superuser in the sample database, whose tables are empty. It sees the rows of all workspaces."""
+    del app_url
     connection = await asyncpg.connect(with_database(stack.admin_url, "sample"))
     await connection.execute(f"TRUNCATE {', '.join(TABLES)}")
     yield connection
@@ -43,10 +44,10 @@ async def admin(stack: Stack, _prepared: None) -> AsyncIterator["asyncpg.Connect
 
 
 @pytest.fixture
-async def sample(stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[Sample]:
+async def sample(stack: Stack, app_url: str, admin: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[Sample]:
     """The sample service's database, as the service sees it."""
-    database = await Database.connect(role_url(stack, "app"), size=10)
-    yield Sample(database, admin, role_url(stack, "app"), role_url(stack, "relay"))
+    database = await Database.connect(app_url, size=10)
+    yield Sample(database, admin, app_url, role_url(stack, "relay"))
     await database.close()
 
 
@@ -62,16 +63,6 @@ async def another_broker(tmp_path: Path) -> AsyncIterator[str]:
     """Another one."""
     async with empty_broker(tmp_path / "another-broker") as address:
         yield address
-
-
-@asynccontextmanager
-async def empty_broker(file: Path) -> AsyncIterator[str]:
-    kafka = Kafka(file, file.with_suffix(".log"), environment.base())
-    try:
-        await kafka.start()
-        yield kafka.bootstrap
-    finally:
-        await kafka.child.stop()
 
 
 def role_url(stack: Stack, role: str) -> str:

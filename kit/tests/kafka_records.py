@@ -1,12 +1,16 @@
 """Reading what is on the broker, and writing to it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from aiokafka import ConsumerRecord
 
+from devstack import environment
+from devstack.kafka import Kafka
 from kit.kafka import start_consumer, start_producer, stop
 from kit.relay import Relay, Retention
 from kit.tests.sample_service import SERVICE, Sample
@@ -14,6 +18,17 @@ from kit.tests.sample_service import SERVICE, Sample
 TOPIC = "sample.happened"
 Record = ConsumerRecord
 Enough = Callable[[Sequence[Any]], bool]
+
+
+@asynccontextmanager
+async def empty_broker(file: Path) -> AsyncIterator[str]:
+    """A Kafka broker that holds nothing yet; the file is for its own use."""
+    kafka = Kafka(file, file.with_suffix(".log"), environment.base())
+    try:
+        await kafka.start()
+        yield kafka.bootstrap
+    finally:
+        await kafka.child.stop()
 
 
 def relay(sample: Sample, broker: str) -> Relay:

@@ -45,8 +45,8 @@ def compile_proto(text: str) -> FileDescriptor:
         assert protoc.main(["protoc", *includes, f"--descriptor_set_out={output}", source.name]) == 0
         (file,) = descriptor_pb2.FileDescriptorSet.FromString(output.read_bytes()).file
     pool = descriptor_pool.Default()
-    pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
-    found: FileDescriptor = pool.FindFileByName(file.name)  # type: ignore[no-untyped-call]
+    pool.AddSerializedFile(file.SerializeToString())
+    found: FileDescriptor = pool.FindFileByName(file.name)
     return found
 
 

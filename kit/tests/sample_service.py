@@ -105,7 +105,7 @@ async def end(task: "asyncio.Task[None]") -> None:
     assert not task.done(), f"a loop that never ends has ended: {task}"
     task.cancel()
     await asyncio.wait([task], timeout=10)
-    assert task.cancelled(), f"a loop that was told to end goes on: {task} {task.print_stack()}"
+    assert task.cancelled(), f"a loop that was told to end goes on: {task}"
 
 
 @asynccontextmanager

@@ -1,8 +1,7 @@
 """Each event takes effect once; one that cannot be handled is parked, and the others go on."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -10,36 +9,64 @@ import pytest
 
 from kit import ids
 from kit.consumer import Consumer, Handler, Subscription
+from kit.database import Database
 from kit.errors import Conflict
 from kit.events import ReceivedEvent, compose
-from kit.tests.kafka_records import TOPIC, read, send
+from kit.tests.kafka_records import TOPIC, empty_broker, read, send
 from kit.tests.sample_service import SERVICE, Sample, a_call, eventually, happened, insert_effect, running
 from kit.unit_of_work import UnitOfWork
 
 DEAD = f"{TOPIC}.dlq"
-Listen = Callable[[Handler], AbstractAsyncContextManager[None]]
+# Longer than the broker waits for a group's members to gather (3 s).
+SESSION_TIMEOUT = 4
 
 
-@pytest.fixture
-def listen(sample: Sample, broker: str) -> Listen:
-    """Runs a consumer with this handler for the length of a block."""
+class Desk:
+    """A consumer that runs all along, and hands the events of a key to whoever has asked for them."""
 
-    def start(handler: Handler) -> AbstractAsyncContextManager[None]:
-        consumer = Consumer(
-            Subscription("tests", {TOPIC: handler}),
-            service=SERVICE,
-            database=sample.database,
-            bootstrap_servers=broker,
-            session_timeout=2,
-            on_commit=lambda: None,
-        )
-        return running(consumer.run())
+    def __init__(self, broker: str) -> None:
+        self.broker = broker
+        self.handlers: dict[str, Handler] = {}
 
-    return start
+    async def handle(self, received: ReceivedEvent, work: UnitOfWork) -> None:
+        await self.handlers[received.key](received, work)
+
+    async def send(self, key: str, *values: bytes | None) -> None:
+        await send(self.broker, *values, key=key.encode())
+
+    async def parked(self, key: str) -> list[Any]:
+        """The dead letters of a key, once there are any."""
+        records = await read(self.broker, lambda records: bool(of_key(records, key)), topic=DEAD)
+        return of_key(records, key)
 
 
-def event(name: str, workspace: str = "acme") -> bytes:
-    return compose(happened(name), key="k-1", service=SERVICE, call=a_call(workspace=workspace)).body.encode()
+@pytest.fixture(scope="module")
+async def desk(app_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    database = await Database.connect(app_url, size=2)
+    async with empty_broker(tmp_path_factory.mktemp("consumer") / "broker") as broker:
+        desk = Desk(broker)
+        async with running(consumer(desk.handle, database, broker).run()):
+            yield desk
+    await database.close()
+
+
+def consumer(handler: Handler, database: Database, broker: str) -> Consumer:
+    return Consumer(
+        Subscription("tests", {TOPIC: handler}),
+        service=SERVICE,
+        database=database,
+        bootstrap_servers=broker,
+        session_timeout=SESSION_TIMEOUT,
+        on_commit=lambda: None,
+    )
+
+
+def of_key(records: Sequence[Any], key: str) -> list[Any]:
+    return [each for each in records if each.key == key.encode()]
+
+
+def event(key: str, name: str, workspace: str = "acme") -> bytes:
+    return compose(happened(name), key=key, service=SERVICE, call=a_call(workspace=workspace)).body.encode()
 
 
 def name_of(received: ReceivedEvent) -> str:
@@ -72,43 +99,45 @@ async def has_effect(sample: Sample, name: str) -> bool:
     return name in await effects(sample)
 
 
-def count(number: int) -> Callable[[Any], bool]:
-    return lambda records: len(records) >= number
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> str:
+    """Each test has a key of its own."""
+    return str(request.node.name)
 
 
-async def test_an_event_delivered_three_times_takes_effect_once(sample: Sample, broker: str, listen: Listen) -> None:
-    one = event("one")
-    await send(broker, one, one, event("two"), one, event("last"))
-    async with listen(take_effect):
-        await seen(sample, "one", "two", "last")
+async def test_an_event_delivered_three_times_takes_effect_once(sample: Sample, desk: Desk, key: str) -> None:
+    one = event(key, "one")
+    desk.handlers[key] = take_effect
+    await desk.send(key, one, one, event(key, "two"), one, event(key, "last"))
+    await seen(sample, "one", "two", "last")
     assert await sample.count("inbox", "consumer = 'tests' AND workspace_id = 'acme'") == 3
 
 
-async def test_an_event_is_handled_in_its_own_workspace(sample: Sample, broker: str, listen: Listen) -> None:
-    await send(broker, event("one", workspace="other"), event("last"))
-    async with listen(take_effect):
-        await seen(sample, "one", "last")
+async def test_an_event_is_handled_in_its_own_workspace(sample: Sample, desk: Desk, key: str) -> None:
+    desk.handlers[key] = take_effect
+    await desk.send(key, event(key, "one", workspace="other"), event(key, "last"))
+    await seen(sample, "one", "last")
     assert await sample.count("effects", "workspace_id = 'other' AND name LIKE 'one %'") == 1
 
 
-async def test_a_consumer_that_starts_again_goes_on_where_it_was(sample: Sample, broker: str, listen: Listen) -> None:
+async def test_a_consumer_that_starts_again_goes_on_where_it_was(sample: Sample, broker: str, key: str) -> None:
     handled: list[str] = []
 
     async def note(received: ReceivedEvent, work: UnitOfWork) -> None:
         handled.append(name_of(received))
         await take_effect(received, work)
 
-    await send(broker, event("one"), event("two"))
-    async with listen(note):
+    await send(broker, event(key, "one"), event(key, "two"))
+    async with running(consumer(note, sample.database, broker).run()):
         await seen(sample, "one", "two")
-    await send(broker, event("last"))
-    async with listen(note):
+    await send(broker, event(key, "last"))
+    async with running(consumer(note, sample.database, broker).run()):
         await seen(sample, "one", "two", "last")
     assert handled == ["one", "two", "last"]
 
 
 async def test_an_event_that_always_fails_is_parked_and_the_next_is_handled(
-    sample: Sample, broker: str, listen: Listen
+    sample: Sample, desk: Desk, key: str
 ) -> None:
     tries: list[str] = []
 
@@ -118,52 +147,52 @@ async def test_an_event_that_always_fails_is_parked_and_the_next_is_handled(
             tries.append("bad")
             raise RuntimeError("no way")
 
-    bad = event("bad")
-    await send(broker, event("one"), bad, event("last"), key=b"k-7")
-    async with listen(fail):
-        await seen(sample, "one", "last")
-        (parked,) = await read(broker, count(1), topic=DEAD)
-    assert (parked.value, parked.key) == (bad, b"k-7")
+    bad = event(key, "bad")
+    desk.handlers[key] = fail
+    await desk.send(key, event(key, "one"), bad, event(key, "last"))
+    await seen(sample, "one", "last")
+    (parked,) = await desk.parked(key)
+    assert (parked.value, parked.key) == (bad, key.encode())
     headers = dict(parked.headers)
     assert headers["dlq-reason"] == b"RuntimeError: no way"
     assert (headers["dlq-consumer"], headers["dlq-topic"]) == (b"tests", TOPIC.encode())
-    assert headers["dlq-partition"].isdigit()
-    assert headers["dlq-offset"] == b"1"
+    sent = await read(desk.broker, lambda records: bad in [each.value for each in records])
+    (original,) = [each for each in sent if each.value == bad]
+    assert headers["dlq-partition"] == str(original.partition).encode()
+    assert headers["dlq-offset"] == str(original.offset).encode()
     assert len(tries) == 3
     assert await sample.count("inbox") == 2
 
 
-async def test_a_parked_event_says_what_the_problem_was(broker: str, listen: Listen) -> None:
+async def test_a_parked_event_says_what_the_problem_was(desk: Desk, key: str) -> None:
     async def refuse(_received: ReceivedEvent, _work: UnitOfWork) -> None:
         raise Conflict("The ticket is closed.")
 
-    await send(broker, event("one"))
-    async with listen(refuse):
-        (parked,) = await read(broker, count(1), topic=DEAD)
+    desk.handlers[key] = refuse
+    await desk.send(key, event(key, "one"))
+    (parked,) = await desk.parked(key)
     assert dict(parked.headers)["dlq-reason"] == b"The ticket is closed."
 
 
 @pytest.mark.parametrize("value", [b"not json", b"{}", None], ids=["no-json", "no-event", "no-value"])
-async def test_what_is_no_event_is_parked_as_it_came(
-    sample: Sample, broker: str, listen: Listen, value: bytes | None
-) -> None:
-    await send(broker, value, event("last"))
-    async with listen(take_effect):
-        await seen(sample, "last")
-        (parked,) = await read(broker, count(1), topic=DEAD)
+async def test_what_is_no_event_is_parked_as_it_came(sample: Sample, desk: Desk, key: str, value: bytes | None) -> None:
+    desk.handlers[key] = take_effect
+    await desk.send(key, value, event(key, "last"))
+    await seen(sample, "last")
+    (parked,) = await desk.parked(key)
     assert parked.value == value
     assert b"CloudEvent" in dict(parked.headers)["dlq-reason"]
 
 
-async def test_an_event_of_an_impossible_workspace_is_parked(sample: Sample, broker: str, listen: Listen) -> None:
-    forged = json.loads(event("bad")) | {"workspaceid": "'; DROP TABLE effects; --"}
-    await send(broker, json.dumps(forged).encode(), event("last"))
-    async with listen(take_effect):
-        await seen(sample, "last")
-        assert len(await read(broker, count(1), topic=DEAD)) == 1
+async def test_an_event_of_an_impossible_workspace_is_parked(sample: Sample, desk: Desk, key: str) -> None:
+    forged = json.loads(event(key, "bad")) | {"workspaceid": "'; DROP TABLE effects; --"}
+    desk.handlers[key] = take_effect
+    await desk.send(key, json.dumps(forged).encode(), event(key, "last"))
+    await seen(sample, "last")
+    assert len(await desk.parked(key)) == 1
 
 
-async def test_while_the_database_is_away_an_event_waits(sample: Sample, broker: str, listen: Listen) -> None:
+async def test_while_the_database_is_away_an_event_waits(sample: Sample, desk: Desk, key: str) -> None:
     """Longer than an event that cannot be handled would be given."""
     tries: list[str] = []
 
@@ -173,35 +202,33 @@ async def test_while_the_database_is_away_an_event_waits(sample: Sample, broker:
         if len(tries) <= 5:
             await work.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    await send(broker, event("patient"), b"this is parked", event("last"))
-    async with listen(cut_off_five_times):
-        await seen(sample, "patient", "last")
-        (parked,) = await read(broker, count(1), topic=DEAD)
+    desk.handlers[key] = cut_off_five_times
+    await desk.send(key, event(key, "patient"), b"this is parked", event(key, "last"))
+    await seen(sample, "patient", "last")
+    (parked,) = await desk.parked(key)
     assert tries == ["patient"] * 6 + ["last"]
     assert parked.value == b"this is parked"
 
 
-async def test_effect_and_inbox_are_there_together_or_not_at_all(sample: Sample, broker: str, listen: Listen) -> None:
-    at_failure: list[int] = []
+async def test_effect_and_inbox_are_there_together_or_not_at_all(sample: Sample, desk: Desk, key: str) -> None:
+    left_behind: list[int] = []
+    failed: list[str] = []
 
     async def fail_once(received: ReceivedEvent, work: UnitOfWork) -> None:
+        left_behind.append(await work.fetchval("SELECT count(*) FROM effects"))
         await take_effect(received, work)
-        if not at_failure:
-            at_failure.append(1)
+        if not failed:
+            failed.append(received.id)
             raise RuntimeError("once")
-        # A unit of work that had failed has left nothing behind.
-        at_failure.append(await sample.count("effects") + await sample.count("inbox"))
 
-    await send(broker, event("one"))
-    async with listen(fail_once):
-        await seen(sample, "one")
-    assert at_failure == [1, 0]
+    desk.handlers[key] = fail_once
+    await desk.send(key, event(key, "one"))
+    await seen(sample, "one")
+    assert left_behind == [0, 0]
     assert await sample.count("inbox") == 1
 
 
-async def test_an_error_that_a_handler_swallows_does_not_lose_the_event(
-    sample: Sample, broker: str, listen: Listen
-) -> None:
+async def test_an_error_that_a_handler_swallows_does_not_lose_the_event(sample: Sample, desk: Desk, key: str) -> None:
     async def careless(received: ReceivedEvent, work: UnitOfWork) -> None:
         await take_effect(received, work)
         if name_of(received) == "bad":
@@ -210,20 +237,20 @@ async def test_an_error_that_a_handler_swallows_does_not_lose_the_event(
             except asyncpg.PostgresError:
                 return
 
-    await send(broker, event("bad"), event("last"))
-    async with listen(careless):
-        await seen(sample, "last")
-        assert len(await read(broker, count(1), topic=DEAD)) == 1
+    desk.handlers[key] = careless
+    await desk.send(key, event(key, "bad"), event(key, "last"))
+    await seen(sample, "last")
+    assert len(await desk.parked(key)) == 1
 
 
-async def test_what_a_handler_emits_goes_out_with_its_effect(sample: Sample, broker: str, listen: Listen) -> None:
+async def test_what_a_handler_emits_goes_out_with_its_effect(sample: Sample, desk: Desk, key: str) -> None:
     async def answer(received: ReceivedEvent, work: UnitOfWork) -> None:
         await insert_effect(work, name_of(received))
         work.emit(happened("answer"), key="k-2")
 
-    await send(broker, event("one"))
-    async with listen(answer):
-        await eventually(lambda: has_effect(sample, "one"))
+    desk.handlers[key] = answer
+    await desk.send(key, event(key, "one"))
+    await eventually(lambda: has_effect(sample, "one"))
     row = await sample.admin.fetchrow("SELECT key, correlation_id, workspace_id FROM outbox")
     assert row is not None
     assert tuple(row) == ("k-2", "c-1", "acme")

@@ -117,6 +117,8 @@ def test_a_mask_that_cannot_be_followed_is_refused(kind: Kind, path: str, messag
 
 
 def test_free_text_search_sees_each_text_at_every_depth_in_lower_case(kind: Kind) -> None:
-    row = row_of(Sample(name="LÄMP", short_tags=["Ab"], main_part=Part(label="Deep"), parts=[Part(label="X")]), kind.writable)
+    row = row_of(
+        Sample(name="LÄMP", short_tags=["Ab"], main_part=Part(label="Deep"), parts=[Part(label="X")]), kind.writable
+    )
     text = search_text(kind, row)
     assert text.splitlines() == ["lämp", "ab", "deep", "x"]

@@ -51,7 +51,7 @@ async def test_a_client_is_given_the_time_to_stop() -> None:
 async def test_a_client_whose_broker_is_gone_counts_as_stopped(error: Exception) -> None:
     client = Client(error)
     client.let_stop.set()
-    await kafka.stop(client)  # type: ignore[arg-type]
+    await kafka.stop(client)
     assert client.stopped
 
 

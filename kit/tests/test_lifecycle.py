@@ -28,9 +28,7 @@ def test_a_legal_move_is_taken(before: str | None, after: str) -> None:
         ("gone", "open", "A door cannot go from gone to open; legal: nothing, it is final."),
     ],
 )
-def test_an_illegal_move_is_refused_and_the_legal_ones_are_named(
-    before: str | None, after: str, sentence: str
-) -> None:
+def test_an_illegal_move_is_refused_and_the_legal_ones_are_named(before: str | None, after: str, sentence: str) -> None:
     with pytest.raises(IllegalTransition) as refused:
         DOOR.check(before, after)
     assert (refused.value.detail, refused.value.code, refused.value.status) == (sentence, "illegal-transition", 409)

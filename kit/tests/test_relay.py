@@ -64,7 +64,7 @@ async def test_one_of_three_relays_works_at_a_time(sample: Sample, broker: str) 
 
 
 async def test_order_per_key_is_kept_while_relays_are_killed(sample: Sample, broker: str) -> None:
-    """Each time at another point of a relay's work: its connection is cut, or the whole relay ends and another begins."""
+    """At whatever point of a relay's work: its connection is cut, or the relay ends and another begins."""
     relays = [asyncio.create_task(relay(sample, broker).run()) for _ in range(3)]
 
     async def kill(turn: int) -> None:

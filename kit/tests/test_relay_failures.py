@@ -126,7 +126,8 @@ async def test_what_is_old_is_swept_away_and_what_waits_is_kept(sample: Sample, 
         INSERT INTO inbox VALUES
             ('acme', 'c', 'old', now() - interval '31 days'), ('acme', 'c', 'new', now() - interval '29 days');
         INSERT INTO idempotency_keys (workspace_id, principal, key, fingerprint, created_at) VALUES
-            ('acme', 'ada', 'old', '', now() - interval '8 days'), ('acme', 'ada', 'new', '', now() - interval '6 days');
+            ('acme', 'ada', 'old', '', now() - interval '8 days'),
+            ('acme', 'ada', 'new', '', now() - interval '6 days');
         """
     )
 

@@ -78,9 +78,7 @@ def test_a_complaint_does_not_show_the_secret_it_is_about(
     assert "hunter2" not in "".join(complaints(capsys))
 
 
-def test_faults_are_refused_in_production(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_faults_are_refused_in_production(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CRASH_AT", "before-commit")
     assert read(ServiceSettings).crash_at == "before-commit"
     monkeypatch.setenv("ENVIRONMENT", "production")

@@ -72,11 +72,14 @@ async def test_an_error_that_the_handler_swallows_is_not_committed_as_a_success(
 
 
 async def test_a_unit_of_work_that_the_database_gave_up_is_not_taken_for_done(narrow: Sample) -> None:
-    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+    async def careless() -> None:
         async with unit_of_work(narrow.database, a_call(), service="sample") as work:
             await insert_effect(work, "lost")
             with contextlib.suppress(asyncpg.PostgresError):
                 await work.fetchval("SELECT 1 / 0")
+
+    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+        await careless()
     assert await narrow.counts() == (0, 0, 0, 0)
     assert await works(narrow)
 

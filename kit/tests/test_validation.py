@@ -114,6 +114,10 @@ def test_a_mask_that_goes_deeper_counts_for_the_whole_field() -> None:
     assert errors_of(request) == {"mainPart.label": "must have at most 5 characters"}
 
 
+def test_an_id_that_cannot_be_absent_cannot_be_empty() -> None:
+    assert errors_of(message_class("GetSampleRequest")()) == {"id": "is required"}
+
+
 def test_the_rest_of_an_update_is_judged_whatever_the_mask_says() -> None:
     assert errors_of(Update(id="x", sample=Sample(), update_mask=FieldMask(paths=["color"]))) == {
         "id": "must be a UUID in lower case"

@@ -1,0 +1,141 @@
+"""A caller of the ops service over gRPC, with the identity that the gateway would give it."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from kit import contract
+from kit.errors import Problem, from_rpc_error
+from kit.identity import Principal, TokenSigner
+from opsfield.ops.v1 import clients_pb2, tickets_pb2
+from opsfield.ops.v1.clients_pb2 import Client
+from opsfield.ops.v1.tickets_pb2 import Ticket
+
+RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+ENGINEER = frozenset({"ops_engineer"})
+# The requests of the two kinds, by the name of their message.
+REQUESTS: Mapping[str, Any] = vars(clients_pb2) | vars(tickets_pb2)
+
+
+@dataclass(frozen=True)
+class Ops:
+    """Calls are made by `principal`; `replayed` of the last answer is kept in `notes`."""
+
+    channel: grpc.aio.Channel
+    signer: TokenSigner
+    principal: Principal = Principal("ada", ENGINEER)
+    audience: str = "ops"
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def connect(cls, address: str, signer: TokenSigner) -> "Ops":
+        return cls(grpc.aio.insecure_channel(address), signer)
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+    def of(self, workspace: str | None, *, subject: str = "ada", roles: frozenset[str] = ENGINEER) -> "Ops":
+        """The same service, called for another workspace or by another."""
+        return replace(self, principal=Principal(subject, roles, workspace), notes={})
+
+    async def call(
+        self, name: str, request: Message, *, key: str | None = None, if_match: str | None = None, **metadata: str
+    ) -> Any:
+        """Call an rpc by its name, with a new idempotency key unless one is given. Raises the problem it answers."""
+        headers = {
+            "authorization": f"Bearer {self.signer.sign(self.principal, self.audience)}",
+            "idempotency-key": key or uuid.uuid4().hex,
+            "x-correlation-id": "c-1",
+            **({"if-match": if_match} if if_match else {}),
+            **{header.replace("_", "-"): value for header, value in metadata.items()},
+        }
+        rpc = RPCS[name]
+        method = self.channel.unary_unary(
+            rpc.path, request_serializer=type(request).SerializeToString, response_deserializer=None
+        )
+        sending = method(request, metadata=tuple((each, value) for each, value in headers.items() if value), timeout=20)
+        try:
+            body = await sending
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, "ops") from error
+        self.notes["body"] = body
+        self.notes["replayed"] = ("idempotency-replayed", "true") in tuple(await sending.trailing_metadata())
+        return rpc.response_class.FromString(body)
+
+    async def create_client(self, name: str = "Acme", **fields: Any) -> Client:
+        request = clients_pb2.CreateClientRequest(client=Client(name=name, **fields))
+        client: Client = await self.call("CreateClient", request)
+        return client
+
+    async def create_ticket(self, client: Client, subject: str = "Printer", **fields: Any) -> Ticket:
+        request = tickets_pb2.CreateTicketRequest(ticket=Ticket(subject=subject, client_id=client.id, **fields))
+        ticket: Ticket = await self.call("CreateTicket", request)
+        return ticket
+
+    async def get(self, resource: Any) -> Any:
+        """The resource as it is now."""
+        kind = type(resource).__name__
+        return await self.call(f"Get{kind}", REQUESTS[f"Get{kind}Request"](id=resource.id))
+
+    async def replace(self, resource: Any, **call: Any) -> Any:
+        """Write the whole resource."""
+        kind = type(resource).__name__
+        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{kind.lower(): resource})
+        return await self.call(f"Replace{kind}", request, **call)
+
+    async def patch(self, resource: Any, *cleared: str, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Set the fields that are given, clear those that are named."""
+        kind = type(resource).__name__
+        request = REQUESTS[f"Update{kind}Request"](
+            id=resource.id,
+            update_mask=FieldMask(paths=[*fields, *cleared]),
+            **{kind.lower(): type(resource)(**fields)},
+        )
+        return await self.call(f"Update{kind}", request, **(call or {}))
+
+    async def delete(self, resource: Any, **call: Any) -> None:
+        kind = type(resource).__name__
+        await self.call(f"Delete{kind}", REQUESTS[f"Delete{kind}Request"](id=resource.id), **call)
+
+    async def list_tickets(self, **query: Any) -> tickets_pb2.ListTicketsResponse:
+        answer: tickets_pb2.ListTicketsResponse = await self.call(
+            "ListTickets", tickets_pb2.ListTicketsRequest(**query)
+        )
+        return answer
+
+    async def list_clients(self, **query: Any) -> clients_pb2.ListClientsResponse:
+        answer: clients_pb2.ListClientsResponse = await self.call(
+            "ListClients", clients_pb2.ListClientsRequest(**query)
+        )
+        return answer
+
+    async def subjects(self, **query: Any) -> list[str]:
+        """The subjects of the tickets that are listed, in their order."""
+        return [ticket.subject for ticket in (await self.list_tickets(**query)).data]
+
+    async def resolve(self, ticket: Ticket, resolution: str = "Fixed it.", **call: Any) -> Any:
+        request = tickets_pb2.ResolveTicketRequest(id=ticket.id, resolution=resolution)
+        return await self.call("ResolveTicket", request, **call)
+
+    async def escalate(self, ticket: Ticket, reason: str = "It burns.", **call: Any) -> Any:
+        request = tickets_pb2.EscalateTicketRequest(id=ticket.id, reason=reason)
+        return await self.call("EscalateTicket", request, **call)
+
+
+@asynccontextmanager
+async def refused(status: int, code: str | None = None, *, path: str | None = None) -> AsyncIterator[None]:
+    """The block must end in a problem of this HTTP status, code and place of its first error."""
+    with pytest.raises(Problem) as problem:
+        yield
+    assert problem.value.status == status, problem.value.detail
+    if code is not None:
+        assert problem.value.code == code
+    if path is not None:
+        assert [error.path for error in problem.value.errors] == [path]
