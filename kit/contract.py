@@ -170,8 +170,9 @@ def snake_case(name: str) -> str:
 
 
 def _services() -> list[ServiceDescriptor]:
-    services = []
-    for root in map(Path, opsfield.__path__):
+    services: list[ServiceDescriptor] = []
+    # A folder may stand on the path of a namespace package more than once.
+    for root in {Path(folder).resolve() for folder in opsfield.__path__}:
         for path in sorted(root.rglob("*_pb2.py")):
             name = ".".join(("opsfield", *path.relative_to(root).with_suffix("").parts))
             services += list(importlib.import_module(name).DESCRIPTOR.services_by_name.values())

@@ -88,11 +88,7 @@ class Database:
         try:
             async with self._connection() as connection:
                 await connection.execute(begin)
-                try:
-                    yield connection
-                except BaseException:
-                    await _roll_back(connection)
-                    raise
+                yield connection
                 # After an error that the block has swallowed, the server answers COMMIT with a rollback, not an error.
                 if await connection.execute("COMMIT") != "COMMIT":
                     raise asyncpg.InFailedSQLTransactionError("an error before its end undid the transaction")
@@ -104,9 +100,14 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection outside any transaction, which it is again afterwards, or is closed: what ends the block, a
+        cancellation in the middle of BEGIN or COMMIT too, must not leave the next user in this one's transaction."""
         connection = await self._take()
         try:
             yield connection
+        except BaseException:
+            await _roll_back(connection)
+            raise
         finally:
             if self._waiting or connection.is_closed():
                 await self.pool.release(connection)
@@ -183,3 +184,6 @@ async def _roll_back(connection: Connection) -> None:
             await connection.execute("ROLLBACK")
     except DATABASE_ERRORS:
         connection.terminate()
+    except BaseException:
+        connection.terminate()
+        raise

@@ -206,3 +206,19 @@ async def test_cancelled_at_any_instant_all_is_there_or_nothing(narrow: Sample, 
     effects, keys, _, audited = await narrow.counts()
     assert effects == keys == audited
     assert await works(narrow)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_read_cancelled_at_any_instant_leaves_its_transaction_to_nobody(narrow: Sample, seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def look() -> None:
+        async with narrow.database.read(a_call()) as session:
+            await session.fetchval("SELECT count(*) FROM effects")
+
+    for number in range(60):
+        task = asyncio.create_task(look())
+        await asyncio.sleep(chance.random() * 0.002)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await narrow.mutate(a_call(f"after look {number}"), effect())

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,14 @@ from tests.platform import Api, Platform, assert_problem, eventually, new_key
 def states(api: Api) -> dict[str, str]:
     services = api.get("/health", params={"ready": 1}).json()["services"]
     return {each["service"]: each["status"] for each in services}
+
+
+def outbox(api: Api) -> list[dict[str, Any]]:
+    """The events of all services; an AssertionError, to be asked again, while one of them cannot answer."""
+    answer = api.get("/events/outbox")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -30,7 +39,7 @@ def test_a_killed_service_is_seen_and_comes_back(platform: Platform, api: Api, s
     finally:
         platform.start(service)
     eventually(lambda: states(api)[service] == "serving")
-    assert eventually(lambda: api.get("/events/outbox").json().get("data"))
+    assert eventually(lambda: outbox(api))
     assert api.get(f"/tickets/{ticket['id']}").json() == ticket
 
 
@@ -55,7 +64,7 @@ def test_a_killed_database_loses_nothing_it_has_answered(platform: Platform, api
     created = eventually(lambda: (tried := api.post("/tickets", json=body, key=key)).status_code == 201 and tried)
     assert api.get(f"/tickets/{ticket['id']}").json() == ticket
     assert api.get("/tickets").json()["page"]["total"] == 2
-    eventually(lambda: {entry["state"] for entry in api.get("/events/outbox").json()["data"]} == {"published"})
+    eventually(lambda: {entry["state"] for entry in outbox(api)} == {"published"})
     assert created
 
 
@@ -66,13 +75,13 @@ def test_without_a_broker_work_goes_on_and_events_follow(platform: Platform, api
         ticket = api.new_ticket(clientId=client["id"])
 
         def reason() -> str | None:
-            [entry] = api.get("/events/outbox").json()["data"]
+            [entry] = outbox(api)
             return entry["lastError"] if entry["state"] == "pending" and entry["attempts"] else None
 
         assert eventually(reason, seconds=60)
     finally:
         platform.start("kafka")
-    eventually(lambda: api.get("/events/outbox").json()["data"][0]["state"] == "published", seconds=60)
+    eventually(lambda: outbox(api)[0]["state"] == "published", seconds=60)
     assert len(read_events(platform, "ticket.created", key=ticket["id"])) == 1
 
 

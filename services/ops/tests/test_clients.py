@@ -184,9 +184,7 @@ async def test_a_client_and_its_first_ticket_race_and_only_one_wins(ops: Ops) ->
     outcomes = set()
     for number in range(25):
         client = await ops.create_client(f"Client {number}")
-        created, deleted = await asyncio.gather(
-            ops.create_ticket(client), ops.delete(client), return_exceptions=True
-        )
+        created, deleted = await asyncio.gather(ops.create_ticket(client), ops.delete(client), return_exceptions=True)
         for each in (created, deleted):
             assert not isinstance(each, BaseException) or (isinstance(each, Problem) and each.status in (409, 422))
         assert isinstance(created, Problem) != isinstance(deleted, Problem)

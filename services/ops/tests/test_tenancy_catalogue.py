@@ -1,0 +1,129 @@
+"""What the catalogue says of every table there is, so that a table to come cannot be forgotten."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from devstack.stack import Stack
+from kit.bootstrap import Passwords, bootstrap_database, with_database
+from kit.migrate import upgrade
+
+# The service with the most tables, and one with just those that every service has.
+SERVICES = ("ops", "platform")
+
+TABLES = """
+SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
+    pg_get_userbyid(c.relowner) AS owner,
+    coalesce((SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'workspace_id'), false)
+        AS has_workspace
+FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+"""
+POLICIES = "SELECT tablename, policyname, roles::text[] AS roles, cmd, qual, with_check FROM pg_policies"
+# The first column of each key and unique index, and of both sides of each foreign key.
+FIRST_COLUMNS = """
+SELECT i.indexrelid::regclass::text AS name, a.attname AS first
+FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indisunique AND i.indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+UNION ALL
+SELECT c.conname, a.attname FROM pg_constraint c
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.contype = 'f'
+UNION ALL
+SELECT c.conname, a.attname FROM pg_constraint c
+JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = c.confkey[1]
+WHERE c.contype = 'f'
+"""
+ROLES = "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = ANY($1)"
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def catalogue(stack: Stack, service: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """The service's database, made and migrated, as a superuser."""
+    if service not in stack.services:
+        password = stack.layout.database_password.read_text().strip()
+        await bootstrap_database(stack.admin_url, service, Passwords(password, password, password))
+        await upgrade(service, stack.database_url(service, "owner"))
+    connection = await asyncpg.connect(with_database(stack.admin_url, service))
+    yield connection
+    await connection.close()
+
+
+async def test_every_table_belongs_to_workspaces_and_says_so(
+    catalogue: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    tables = await catalogue.fetch(TABLES)
+    assert {"outbox", "inbox", "idempotency_keys", "audit_entries"} <= {table["name"] for table in tables}
+    assert [table["name"] for table in tables if not table["has_workspace"]] == []
+
+
+async def test_every_table_has_row_level_security_that_binds_its_owner_too(
+    catalogue: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    tables = await catalogue.fetch(TABLES)
+    assert [table["name"] for table in tables if not (table["enabled"] and table["forced"])] == []
+
+
+async def test_every_table_has_one_policy_for_all_reads_and_writes_of_a_workspace(
+    catalogue: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    policies = await catalogue.fetch(POLICIES)
+    own = "(workspace_id = current_setting('opsfield.workspace_id'::text, true))"
+    for table in await catalogue.fetch(TABLES):
+        found = [each for each in policies if each["tablename"] == table["name"] and each["policyname"] == "workspace"]
+        assert [(each["roles"], each["cmd"], each["qual"], each["with_check"]) for each in found] == [
+            (["public"], "ALL", own, own)
+        ], table["name"]
+
+
+async def test_no_other_policy_is_for_anyone_but_the_relay(
+    catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
+) -> None:
+    others = [each for each in await catalogue.fetch(POLICIES) if each["policyname"] != "workspace"]
+    assert {tuple(each["roles"]) for each in others} == {(f"{service}_relay",)}
+    assert {each["tablename"] for each in others} == {"outbox", "inbox", "idempotency_keys"}
+
+
+async def test_every_key_unique_index_and_foreign_key_begins_with_the_workspace(
+    catalogue: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    columns = await catalogue.fetch(FIRST_COLUMNS)
+    assert len(columns) >= 4
+    assert [row["name"] for row in columns if row["first"] != "workspace_id"] == []
+
+
+async def test_every_table_has_a_key(catalogue: "asyncpg.Connection[asyncpg.Record]") -> None:
+    keyed = await catalogue.fetch("SELECT conrelid::regclass::text AS name FROM pg_constraint WHERE contype = 'p'")
+    assert {table["name"] for table in await catalogue.fetch(TABLES)} <= {row["name"] for row in keyed}
+
+
+async def test_no_role_of_the_service_can_get_round_row_level_security(
+    catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
+) -> None:
+    names = [f"{service}_{role}" for role in ("owner", "app", "relay")]
+    roles = await catalogue.fetch(ROLES, names)
+    assert {role["rolname"] for role in roles} == set(names)
+    assert [dict(role) for role in roles if any(value is True for value in role.values())] == []
+
+
+async def test_the_roles_that_log_in_own_nothing_and_are_members_of_nothing(
+    catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
+) -> None:
+    assert {table["owner"] for table in await catalogue.fetch(TABLES)} == {f"{service}_owner"}
+    memberships = "SELECT count(*) FROM pg_auth_members WHERE member = ANY($1::text[]::regrole[])"
+    assert await catalogue.fetchval(memberships, [f"{service}_app", f"{service}_relay"]) == 0
+    owned = "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = ANY($1)"
+    assert await catalogue.fetchval(owned, [f"{service}_app", f"{service}_relay"]) == 0
+
+
+async def test_no_view_shows_what_its_owner_may_see(catalogue: "asyncpg.Connection[asyncpg.Record]") -> None:
+    views = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
+    AND pg_get_userbyid(relowner) <> 'postgres' AND NOT coalesce('security_invoker=true' = ANY(reloptions), false)
+    """
+    assert await catalogue.fetch(views) == []
