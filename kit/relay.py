@@ -126,7 +126,7 @@ class Relay:
             if clock() >= next_sweep:
                 await self._sweep(connection)
                 next_sweep = clock() + _SWEEP_SECONDS
-            # Not asyncio.wait_for: until Python 3.12 it loses a cancellation that comes together with what it waits for.
+            # Not asyncio.wait_for: up to Python 3.11 it loses a cancellation that comes with what it waits for.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_IDLE_SECONDS):
                     await self._something_new.wait()

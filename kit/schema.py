@@ -83,11 +83,12 @@ CREATE FUNCTION next_number(kind text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = numbers, pg_catalog AS $$
 DECLARE
     workspace text := nullif(current_setting('opsfield.workspace_id', true), '');
-    sequence text := format('numbers.%I', kind || '/' || md5(workspace));
+    sequence text;
 BEGIN
     IF workspace IS NULL OR kind !~ '^[a-z_]+$' THEN
         RAISE EXCEPTION 'no number without a workspace and a kind';
     END IF;
+    sequence := format('numbers.%I', kind || '/' || md5(workspace));
     IF to_regclass(sequence) IS NULL THEN
         PERFORM pg_advisory_xact_lock(hashtextextended(sequence, 0));
         EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %s START 1001', sequence);

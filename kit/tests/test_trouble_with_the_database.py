@@ -186,6 +186,30 @@ async def test_a_request_that_is_cancelled_leaves_nothing_but_a_usable_connectio
     assert await narrow.counts() == ONCE
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_request_that_is_cancelled_again_while_it_rolls_back_leaves_no_transaction(
+    narrow: Sample, turns: int
+) -> None:
+    started = asyncio.Event()
+
+    async def slow(work: UnitOfWork) -> None:
+        await insert_effect(work, "half")
+        started.set()
+        await work.fetchval("SELECT pg_sleep(30)")
+
+    task = asyncio.create_task(narrow.mutate(a_call(), slow))
+    await started.wait()
+    task.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    async with narrow.database.transaction("BEGIN") as connection:
+        assert await connection.fetchval("SELECT current_setting('opsfield.workspace_id', true)") in ("", None)
+    assert await narrow.counts() == (0, 0, 0, 0)
+    assert await works(narrow)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_cancelled_at_any_instant_all_is_there_or_nothing(narrow: Sample, seed: int) -> None:
     chance = random.Random(seed)
@@ -221,4 +245,4 @@ async def test_a_read_cancelled_at_any_instant_leaves_its_transaction_to_nobody(
         await asyncio.sleep(chance.random() * 0.002)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await narrow.mutate(a_call(f"after look {number}"), effect())
+        await narrow.mutate(a_call(f"after look {number}"), effect(f"effect {number}"))

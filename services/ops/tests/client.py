@@ -30,13 +30,13 @@ class Ops:
 
     channel: grpc.aio.Channel
     signer: TokenSigner
-    principal: Principal = Principal("ada", ENGINEER)
+    principal: Principal
     audience: str = "ops"
     notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def connect(cls, address: str, signer: TokenSigner) -> "Ops":
-        return cls(grpc.aio.insecure_channel(address), signer)
+        return cls(grpc.aio.insecure_channel(address), signer, Principal("ada", ENGINEER))
 
     async def close(self) -> None:
         await self.channel.close()
@@ -57,7 +57,7 @@ class Ops:
             **{header.replace("_", "-"): value for header, value in metadata.items()},
         }
         rpc = RPCS[name]
-        method = self.channel.unary_unary(
+        method: grpc.aio.UnaryUnaryMultiCallable[Message, bytes] = self.channel.unary_unary(
             rpc.path, request_serializer=type(request).SerializeToString, response_deserializer=None
         )
         sending = method(request, metadata=tuple((each, value) for each, value in headers.items() if value), timeout=20)

@@ -2,11 +2,13 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
+import grpc
 import pytest
-from grpc.aio import AioRpcError
 
 from devstack.stack import Stack
 from kit.errors import Problem, from_rpc_error
@@ -18,6 +20,15 @@ from services.ops.tests.client import RPCS, Ops, refused
 
 LIST = ListTicketsRequest()
 CREATE = CreateClientRequest(client=Client(name="Acme"))
+
+
+async def status_of(calling: Awaitable[Any]) -> int:
+    """The HTTP status that a call would end with."""
+    try:
+        await calling
+    except Problem as problem:
+        return problem.status
+    return 200
 
 
 async def test_a_call_without_an_internal_token_is_refused(ops: Ops) -> None:
@@ -50,11 +61,8 @@ async def test_an_rpc_is_for_its_roles_alone(ops: Ops, workspace: str, name: str
         async with refused(403, "role-missing"):
             await ops.of(workspace, roles=roles).call(name, rpc.request_class())
     for role in rpc.roles:
-        try:
-            await ops.of(workspace, roles=frozenset({role})).call(name, rpc.request_class())
-        except Problem as problem:
-            # It got past the door: an empty request is refused for what it lacks.
-            assert problem.status == 422, problem.detail
+        # It gets past the door: at most, an empty request is refused for what it lacks.
+        assert await status_of(ops.of(workspace, roles=frozenset({role})).call(name, rpc.request_class())) in (200, 422)
 
 
 async def test_a_call_without_a_workspace_is_refused(ops: Ops) -> None:
@@ -166,8 +174,8 @@ async def test_a_version_that_is_no_number_is_malformed(ops: Ops, version: str) 
 
 
 async def test_bytes_that_are_no_message_are_malformed(ops: Ops) -> None:
-    method = ops.channel.unary_unary(RPCS["ListTickets"].path)
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = ops.channel.unary_unary(RPCS["ListTickets"].path)
     token = ops.signer.sign(ops.principal, "ops")
-    with pytest.raises(AioRpcError) as error:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
         await method(b"\xff\xff", metadata=(("authorization", f"Bearer {token}"),))
     assert from_rpc_error(error.value, "ops").status == 400

@@ -26,7 +26,7 @@ def client(status: str, **fields: Any) -> dict[str, Any]:
 
 
 def move(before: str | None, after: str) -> None:
-    judge(before and client(before), client(after), NOW)
+    judge(client(before) if before else None, client(after), NOW)
 
 
 @pytest.mark.parametrize(("before", "after"), [each for each in MOVES if each[1] in LEGAL[each[0]]])

@@ -54,6 +54,14 @@ async def relay(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
     await connection.close()
 
 
+async def in_workspace(
+    connection: "asyncpg.Connection[asyncpg.Record]", workspace: str, statement: str, *arguments: str
+) -> None:
+    async with connection.transaction():
+        await connection.execute(workspace_scope(workspace))
+        await connection.execute(statement, *arguments)
+
+
 @pytest.mark.parametrize("table", TABLES)
 async def test_a_query_without_a_filter_sees_nothing_of_another_workspace(
     victim: Victim, database: Database, table: str
@@ -130,14 +138,10 @@ async def test_a_row_cannot_be_moved_to_another_workspace(
 async def test_a_ticket_cannot_be_for_another_workspaces_client(
     victim: Victim, app: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    async with app.transaction():
-        await app.execute(workspace_scope(victim.workspace))
-        await app.execute(TICKET, victim.workspace, victim.client_id)
     other = f"not-{victim.workspace}"
+    await in_workspace(app, victim.workspace, TICKET, victim.workspace, victim.client_id)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
-        async with app.transaction():
-            await app.execute(workspace_scope(other))
-            await app.execute(TICKET, other, victim.client_id)
+        await in_workspace(app, other, TICKET, other, victim.client_id)
 
 
 async def test_an_audit_record_stays_as_it_is(victim: Victim, app: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -149,9 +153,7 @@ async def test_an_audit_record_stays_as_it_is(victim: Victim, app: "asyncpg.Conn
         "ALTER TABLE audit_entries DISABLE ROW LEVEL SECURITY",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with app.transaction():
-                await app.execute(workspace_scope(victim.workspace))
-                await app.execute(statement)
+            await in_workspace(app, victim.workspace, statement)
 
 
 @pytest.mark.parametrize("table", ["tickets", "clients", "audit_entries"])
@@ -159,9 +161,7 @@ async def test_the_relay_sees_no_more_than_it_must(
     victim: Victim, relay: "asyncpg.Connection[asyncpg.Record]", table: str
 ) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        async with relay.transaction():
-            await relay.execute(workspace_scope(victim.workspace))
-            await relay.fetch(f"SELECT 1 FROM {table}")
+        await in_workspace(relay, victim.workspace, f"SELECT 1 FROM {table}")
 
 
 async def test_the_relay_sees_the_outbox_of_all_workspaces_and_cannot_add_to_it(

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -20,13 +19,13 @@ SELECT = "SELECT workspace_id FROM inbox"
 
 
 @pytest.fixture
-async def workspaces(workspace: str, database: Database) -> AsyncIterator[list[str]]:
+async def workspaces(workspace: str, database: Database) -> list[str]:
     """Twenty of them, each with one row."""
     names = [f"{workspace}-{number}" for number in range(WORKSPACES)]
     for name in names:
         async with unit_of_work(database, call(name), service="ops") as work:
             await insert(work)
-    yield names
+    return names
 
 
 def call(workspace: str) -> Call:
@@ -80,7 +79,7 @@ async def test_a_connection_from_the_pool_remembers_no_workspace(database: Datab
     for name in workspaces[:4]:
         async with database.read(call(name)) as session:
             assert await session.fetchval("SELECT count(*) FROM inbox") == 1
-        async with database.pool.acquire() as connection:
+        async with database.transaction("BEGIN") as connection:
             assert await connection.fetchval("SELECT current_setting('opsfield.workspace_id', true)") in ("", None)
             assert await connection.fetch(SELECT) == []
 
@@ -97,6 +96,6 @@ async def test_a_connection_remembers_none_after_a_cancelled_request(database: D
     await started.wait()
     task.cancel()
     await asyncio.wait([task])
-    async with database.pool.acquire() as one, database.pool.acquire() as two:
+    async with database.transaction("BEGIN") as one, database.transaction("BEGIN") as two:
         for connection in (one, two):
             assert await connection.fetch(SELECT) == []
