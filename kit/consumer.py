@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 from kit import faults, logs, tracing
 from kit.call import Call
 from kit.database import Database
-from kit.errors import Problem, Unavailable
+from kit.errors import Problem
 from kit.events import NotAnEvent, ReceivedEvent, parse
 from kit.identity import Principal
 from kit.kafka import start_consumer, start_producer, stop
@@ -127,14 +127,18 @@ class Consumer:
             try:
                 await self._handle(event)
                 return
-            except Unavailable as error:
-                log.warning("event waits", event_id=event.id, topic=event.topic, reason=error.detail)
             except Exception as error:
-                tries += 1
-                log.warning("event not handled", event_id=event.id, topic=event.topic, error=repr(error), tries=tries)
-                if tries == _TRIES:
-                    await self._park(record, producer, error)
-                    return
+                # What passes by itself (no database, a lock) is waited out; only what the event itself causes counts.
+                if isinstance(error, Problem) and error.retry_after:
+                    log.warning("event waits", event_id=event.id, topic=event.topic, reason=error.detail)
+                else:
+                    tries += 1
+                    log.warning(
+                        "event not handled", event_id=event.id, topic=event.topic, error=repr(error), tries=tries
+                    )
+                    if tries == _TRIES:
+                        await self._park(record, producer, error)
+                        return
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _handle(self, event: ReceivedEvent) -> None:

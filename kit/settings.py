@@ -31,7 +31,7 @@ class ServiceSettings(BaseSettings):
     database_pool_size: int = Field(10, ge=1, le=100, description="Connections that serve requests.")
 
     kafka_bootstrap_servers: str = Field(description="host:port[,host:port…] of the Kafka brokers.")
-    kafka_session_timeout_seconds: float = Field(10, ge=1, description="Silence after which a consumer counts as dead.")
+    kafka_session_timeout_seconds: float = Field(10, ge=6, description="Silence after which a consumer counts as dead.")
     outbox_retention_days: int = Field(7, ge=1, description="How long published events stay in the outbox.")
     idempotency_retention_days: int = Field(7, ge=1, description="How long an idempotency key is remembered.")
     inbox_retention_days: int = Field(30, ge=1, description="How long a consumed event's id is remembered.")

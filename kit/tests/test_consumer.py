@@ -127,13 +127,15 @@ async def test_a_consumer_that_starts_again_goes_on_where_it_was(sample: Sample,
         handled.append(name_of(received))
         await take_effect(received, work)
 
-    await send(broker, event(key, "one"), event(key, "two"))
+    await send(broker, event(key, "one"), b"parked once", event(key, "two"))
     async with running(consumer(note, sample.database, broker).run()):
         await seen(sample, "one", "two")
-    await send(broker, event(key, "last"))
+    await send(broker, event(key, "last"), b"parked last")
     async with running(consumer(note, sample.database, broker).run()):
         await seen(sample, "one", "two", "last")
+        parked = await read(broker, lambda records: b"parked last" in [each.value for each in records], topic=DEAD)
     assert handled == ["one", "two", "last"]
+    assert [each.value for each in parked] == [b"parked once", b"parked last"]
 
 
 async def test_an_event_that_always_fails_is_parked_and_the_next_is_handled(

@@ -29,6 +29,29 @@ async def narrow(sample: Sample) -> AsyncIterator[Sample]:
     await database.close()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        TimeoutError(),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.CannotConnectNowError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.CrashShutdownError(),
+        asyncpg.TooManyConnectionsError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_however_a_connection_is_lost_it_is_unavailable(sample: Sample, error: Exception) -> None:
+    async def lose(_work: UnitOfWork) -> None:
+        raise error
+
+    with pytest.raises(Unavailable):
+        await sample.mutate(a_call(), lose)
+
+
 async def works(sample: Sample) -> bool:
     """Whether a mutation succeeds; it may fail in no other way than Unavailable."""
     try:
