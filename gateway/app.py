@@ -15,7 +15,6 @@ from gateway.router import Router
 from gateway.routes import Assembly
 from gateway.settings import Settings
 from kit import ids, logs
-from kit import settings as kit_settings
 from kit.errors import Malformed, Problem
 from kit.identity import TokenSigner
 
@@ -110,13 +109,6 @@ def create(settings: Settings) -> Gateway:
     )
     authenticate = _everyone if settings.auth_mode == "disabled" else authenticator.authenticate
     return Gateway(Assembly(settings, services, authenticate).router(), services, jwks)
-
-
-def app() -> Gateway:
-    """For servers that take a factory: the gateway with the settings of the environment, and its logs set up."""
-    settings = kit_settings.read(Settings)
-    logs.configure("gateway", level=settings.log_level, as_json=settings.logs_as_json)
-    return create(settings)
 
 
 async def _everyone(_authorization: str | None) -> Caller:

@@ -28,7 +28,7 @@ Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Behavior = Callable[[Any, Any], Awaitable[bytes]]
 
-# The longest a call may take when its caller set no deadline (seconds).
+# The longest a call may take, whatever its caller allows (seconds).
 _LONGEST = 30.0
 
 log = logs.get_logger(__name__)
@@ -73,9 +73,8 @@ class RpcServer:
                     rpc.path, kind=SpanKind.SERVER, traceparent=metadata.get("traceparent")
                 ) as traceparent:
                     call = self._admit(rpc, metadata, traceparent)
-                    answering = answer(rpc, handler, _parse(parse, data), call, context)
-                    # A caller's deadline is kept by gRPC, which cancels us; only a call without one needs a limit.
-                    return await (answering if context.time_remaining() else asyncio.wait_for(answering, _LONGEST))
+                    async with asyncio.timeout(_limit(context)):
+                        return await answer(rpc, handler, _parse(parse, data), call, context)
             except Exception as error:
                 problem = _problem(rpc, error)
             finally:
@@ -175,6 +174,12 @@ def _expected_version(if_match: str | None) -> int | None:
     if not if_match.isascii() or not if_match.isdigit() or len(if_match) > 18:
         raise Malformed("If-Match must hold a version.", code="if-match-malformed")
     return int(if_match)
+
+
+def _limit(context: Context) -> float | None:
+    """Seconds; None when the caller's own deadline comes sooner, which gRPC keeps by cancelling us."""
+    remaining = context.time_remaining()
+    return _LONGEST if remaining is None or remaining > _LONGEST else None
 
 
 def _audited(request: Any, response: Any) -> Audited:

@@ -12,7 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway import app
 from gateway.settings import Settings
 from gateway.tests import tokens
+from gateway.tests.clock import Clock
 from gateway.tests.fake_service import FakeService, running_services
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(scope="session")

@@ -8,24 +8,12 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway.jwks import Jwks, VerificationKey
+from gateway.tests.clock import Clock
 from gateway.tests.issuer import Issuer, running_issuer
 from gateway.tests.tokens import SigningKey
 from kit.errors import Unavailable
 
 OLD, NEW = SigningKey("old", "EdDSA"), SigningKey("new", "ES256")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest_asyncio.fixture

@@ -3,19 +3,7 @@
 import pytest
 
 from gateway.rate_limit import RateLimited, RateLimiter
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from gateway.tests.clock import Clock
 
 
 def test_the_whole_quota_may_be_spent_at_once_and_no_more(clock: Clock) -> None:
