@@ -15,7 +15,7 @@ from opsfield.options.v1 import field_pb2
 Json = dict[str, Any]
 
 # Only what the pattern ensures: an e-mail address of ours need not be one of RFC 5321.
-_FORMATS = {field_pb2.UUID: "uuid"}
+_FORMATS = {field_pb2.UUID: "uuid", field_pb2.DATE: "date"}
 _WIDTHS = {
     FieldDescriptor.CPPTYPE_INT32: "int32",
     FieldDescriptor.CPPTYPE_INT64: "int64",

@@ -20,7 +20,7 @@ from gateway import shapes
 from gateway.shapes import Property, Shape
 from kit import contract
 from kit.contract import ContractError
-from kit.formats import PATTERNS
+from kit.formats import DESCRIPTIONS, EXISTS, PATTERNS
 
 _INTEGERS = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
@@ -75,10 +75,20 @@ def scalar(field: FieldDescriptor) -> CoreSchema:
     if field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT):
         return core_schema.float_schema(ge=low, le=high, allow_inf_nan=False, strict=True)
     if field.type == FieldDescriptor.TYPE_STRING:
-        return core_schema.str_schema(
+        text = core_schema.str_schema(
             min_length=_least_length(field), max_length=options.max_length or None, pattern=_pattern(field), strict=True
         )
+        return _existing(options.format, text) if options.format in EXISTS else text
     raise ContractError(f"{field.full_name}: callers cannot send a field of this type")
+
+
+def _existing(fmt: int, text: CoreSchema) -> CoreSchema:
+    def check(value: str) -> str:
+        if not EXISTS[fmt](value):
+            raise PydanticCustomError("format", DESCRIPTIONS[fmt])  # type: ignore[arg-type]
+        return value
+
+    return core_schema.no_info_after_validator_function(check, text)
 
 
 def _least_length(field: FieldDescriptor) -> int | None:

@@ -163,7 +163,7 @@ def problem_of(error: Exception) -> Problem | None:
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record] | Connection") -> None:
-    for name in ("uuid", "numeric"):
+    for name in ("uuid", "numeric", "date"):
         await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
         "jsonb",

@@ -1,6 +1,9 @@
 """How formatted strings are written: one pattern per `Format` of the contract, used at the edge and in the services."""
 
 import re
+from collections.abc import Callable
+from datetime import date
+from zoneinfo import available_timezones
 
 from opsfield.options.v1 import field_pb2
 
@@ -11,6 +14,9 @@ PATTERNS: dict[int, str] = {
     field_pb2.COUNTRY: r"^[A-Z]{2}$",
     field_pb2.EMAIL: r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
     field_pb2.URL: r"^https?://[^\s]+$",
+    field_pb2.DATE: r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+    field_pb2.TIME_OF_DAY: r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    field_pb2.TIME_ZONE: r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
 }
 
 # What a person is told when the pattern does not match.
@@ -21,10 +27,29 @@ DESCRIPTIONS: dict[int, str] = {
     field_pb2.COUNTRY: 'must be an ISO 3166-1 country code, such as "DE"',
     field_pb2.EMAIL: "must be an e-mail address",
     field_pb2.URL: "must be an http or https URL",
+    field_pb2.DATE: 'must be a date of the calendar, such as "2026-02-28"',
+    field_pb2.TIME_OF_DAY: 'must be a time of day of 24 hours, such as "17:30"',
+    field_pb2.TIME_ZONE: 'must be a time zone of the IANA database, such as "Europe/Dublin"',
 }
 
 COMPILED: dict[int, re.Pattern[str]] = {
     fmt: re.compile(pattern.replace("$", r"\Z")) for fmt, pattern in PATTERNS.items()
+}
+
+
+def is_date(text: str) -> bool:
+    """Whether the calendar has it; the pattern lets 30 February pass."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+# What no pattern can say.
+EXISTS: dict[int, Callable[[str], bool]] = {
+    field_pb2.DATE: is_date,
+    field_pb2.TIME_ZONE: available_timezones().__contains__,
 }
 
 # A workspace's id: what `x-workspace-id` may hold. Safe to write into SQL as a literal.

@@ -61,7 +61,7 @@ class RpcServer:
 
     def _behavior(self, rpc: Rpc, handler: Handler) -> Behavior:
         answer = self._mutate if rpc.mutates else self._read
-        parse = rpc.request_class.FromString
+        parse = _parser(rpc)
 
         async def behave(data: bytes, context: Context) -> bytes:
             self.in_flight += 1
@@ -74,7 +74,7 @@ class RpcServer:
                 ) as traceparent:
                     call = self._admit(rpc, metadata, traceparent)
                     async with asyncio.timeout(_limit(context)):
-                        return await answer(rpc, handler, _parse(parse, data), call, context)
+                        return await answer(rpc, handler, parse(data), call, context)
             except Exception as error:
                 problem = _problem(rpc, error)
             finally:
@@ -159,13 +159,20 @@ def _check_access(rpc: Rpc, principal: Principal) -> None:
         raise Forbidden("The call names no workspace.", code="workspace-missing")
 
 
-def _parse(parse: Callable[[bytes], Message], data: bytes) -> Message:
-    try:
-        request = parse(data)
-    except DecodeError as error:
-        raise Malformed("The message cannot be read.") from error
-    validation.check_request(request)
-    return request
+def _parser(rpc: Rpc) -> Callable[[bytes], Message]:
+    """Reads the rpc's request and checks its limits."""
+    from_string = rpc.request_class.FromString
+    body = rpc.routes[0].body if rpc.routes else ""
+
+    def parse(data: bytes) -> Message:
+        try:
+            request = from_string(data)
+        except DecodeError as error:
+            raise Malformed("The message cannot be read.") from error
+        validation.check_request(request, body)
+        return request
+
+    return parse
 
 
 def _expected_version(if_match: str | None) -> int | None:

@@ -13,30 +13,34 @@ from google.protobuf.message import Message
 
 from kit import contract
 from kit.errors import FieldError, Invalid
-from kit.formats import COMPILED, DESCRIPTIONS
+from kit.formats import COMPILED, DESCRIPTIONS, EXISTS
 
 Check = Callable[[Any, str], Iterator[FieldError]]
 
 
-def check(message: Message, *, only: frozenset[str] | None = None) -> None:
-    """Raises Invalid with every error at once. `only` names the top-level fields to look at."""
-    errors = list(_check_fields(message, "", only))
+def check(message: Message) -> None:
+    """Raises Invalid with every error at once."""
+    errors = list(_check_fields(message, "", None))
     if errors:
         raise Invalid.fields(*errors)
 
 
-def check_request(request: Message) -> None:
-    """Check a request. In an update, the resource's fields count only as far as the mask names them."""
+def check_request(request: Message, body: str = "") -> None:
+    """Check a request. `body` names the field that is the HTTP body: paths of errors in it begin there, as at the
+    gateway. In an update, the body's fields count only as far as the mask names them."""
     mask = getattr(request, "update_mask", None)
-    if mask is None:
+    if body in ("", "*") or not (mask or request.HasField(body)):
         check(request)
         return
-    resource = next(field for field in request.DESCRIPTOR.fields if field.message_type and field.name != "update_mask")
-    check(request, only=frozenset(field.name for field in request.DESCRIPTOR.fields) - {resource.name, "update_mask"})
-    check(getattr(request, resource.name), only=frozenset(path.split(".")[0] for path in mask.paths))
+    others = frozenset(field.name for field in request.DESCRIPTOR.fields) - {body, "update_mask"}
+    named = None if mask is None else frozenset(path.split(".")[0] for path in mask.paths)
+    errors = [*_check_fields(request, "", others), *_check_fields(getattr(request, body), "", named)]
+    if errors:
+        raise Invalid.fields(*errors)
 
 
 def _check_fields(message: Message, prefix: str, only: frozenset[str] | None) -> Iterator[FieldError]:
+    """`only` names the fields to look at; None: all."""
     for name, json_name, field_check in _checks(message.DESCRIPTOR):
         if only is None or name in only:
             yield from field_check(message, prefix + json_name)
@@ -114,7 +118,7 @@ def _enum_check(field: FieldDescriptor) -> Check:
 
 def _string_check(field: FieldDescriptor) -> Check:
     options = contract.field_options(field)
-    pattern = COMPILED.get(options.format)
+    pattern, exists = COMPILED.get(options.format), EXISTS.get(options.format, bool)
 
     def run(value: str, path: str) -> Iterator[FieldError]:
         if "\0" in value:
@@ -123,7 +127,7 @@ def _string_check(field: FieldDescriptor) -> Check:
             yield FieldError(path, f"must have at least {options.min_length} characters")
         if options.max_length and len(value) > options.max_length:
             yield FieldError(path, f"must have at most {options.max_length} characters")
-        if pattern and not pattern.match(value):
+        if pattern and not (pattern.match(value) and exists(value)):
             yield FieldError(path, DESCRIPTIONS[options.format])
 
     return run

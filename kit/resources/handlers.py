@@ -79,7 +79,8 @@ class ResourceHandlers:
         return await self.change(work, request.id, apply)
 
     async def delete(self, request: Any, work: UnitOfWork) -> Message:
-        self._locked(await self.store.lock(work, request.id), request.id, work)
+        row = dict(self._locked(await self.store.lock(work, request.id), request.id, work))
+        await self.before_delete(work, row)
         for kind, reference in self._referring:
             if count := await self.store.count_referring(work, request.id, kind, reference):
                 raise Conflict(
@@ -88,6 +89,18 @@ class ResourceHandlers:
         await self.store.delete(work, request.id)
         return Empty()
 
+    # What a kind may add to the standard way; each runs in the unit of work of the change.
+
+    async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
+        """Refuse or complete `after` by what the rules cannot see from the row: other rows, settings. Runs after the
+        rules and the check of references, before the row is written (`before` is None for a creation)."""
+
+    async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
+        """Change other rows that go with this one, once it is written."""
+
+    async def before_delete(self, work: UnitOfWork, row: Row) -> None:
+        """Refuse a deletion (Conflict) for reasons other than resources that refer to this one."""
+
     async def insert(self, work: UnitOfWork, row: Row) -> Message:
         """Create a resource from the writable fields in `row`. Raises what the rules raise, Invalid for a reference
         to nothing, Conflict when a unique field is taken."""
@@ -95,6 +108,7 @@ class ResourceHandlers:
         self._fill_defaults(row)
         self.kind.rules(None, row, work.now)
         await self._check_references(work, None, row)
+        await self.consider(work, None, row)
         if self.kind.number_prefix:
             row["number"] = await self.store.next_number(work)
         return await self._write(self.store.insert, work, None, row)
@@ -110,6 +124,7 @@ class ResourceHandlers:
         if after == before:
             return self._message_of(before)
         await self._check_references(work, before, after)
+        await self.consider(work, before, after)
         return await self._write(self.store.update, work, before, after)
 
     async def _write(self, write: Any, work: UnitOfWork, before: Row | None, after: Row) -> Message:
@@ -126,6 +141,7 @@ class ResourceHandlers:
         message = self._message_of(record)
         for event in self.kind.announce(before, dict(record), message):
             work.emit(event, key=str(record["id"]))
+        await self.follow(work, before, dict(record))
         return message
 
     async def _check_references(self, work: UnitOfWork, before: Row | None, after: Row) -> None:

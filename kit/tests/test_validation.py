@@ -15,10 +15,10 @@ Update = message_class("UpdateSampleRequest")
 AN_ID = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 
 
-def errors_of(message: Any) -> dict[str, str]:
+def errors_of(message: Any, body: str = "") -> dict[str, str]:
     """What is wrong with the message, by path."""
     with pytest.raises(Invalid) as refused:
-        validation.check_request(message)
+        validation.check_request(message, body)
     return {error.path: error.message for error in refused.value.errors}
 
 
@@ -70,6 +70,9 @@ def test_a_field_beyond_its_limit_is_refused_at_its_path(fields: dict[str, Any],
         ("currency", "currency", ["EUR"], ["eur", "EURO", "€", "EUR\n"]),
         ("country", "country", ["DE"], ["de", "DEU", ""]),
         ("email", "email", ["ada@example.com"], ["ada", "ada@example", "a da@example.com", "@example.com"]),
+        ("born_on", "bornOn", ["2026-02-28", "2028-02-29"], ["2026-02-30", "2026-13-01", "2026-2-1", "today"]),
+        ("opens_at", "opensAt", ["00:00", "23:59"], ["24:00", "9:00", "09:00:00"]),
+        ("time_zone", "timeZone", ["Europe/Dublin", "UTC"], ["Europe/Atlantis", "CET+1", "../etc/passwd"]),
         ("website", "website", ["https://example.com/a?b"], ["example.com", "ftp://example.com", "javascript:x"]),
     ],
 )
@@ -97,21 +100,20 @@ def test_what_only_the_platform_sets_is_not_looked_at() -> None:
 
 def test_an_update_is_judged_by_the_fields_its_mask_names() -> None:
     request = Update(id=AN_ID, sample=Sample(percent=500), update_mask=FieldMask(paths=["color"]))
-    validation.check_request(request)
+    validation.check_request(request, "sample")
     request.update_mask.paths.append("percent")
-    assert errors_of(request) == {"percent": "must be at most 100"}
+    assert errors_of(request, "sample") == {"percent": "must be at most 100"}
 
 
 def test_an_update_may_not_clear_what_is_required() -> None:
-    assert errors_of(Update(id=AN_ID, sample=Sample(), update_mask=FieldMask(paths=["name"]))) == {
-        "name": "is required"
-    }
+    request = Update(id=AN_ID, sample=Sample(), update_mask=FieldMask(paths=["name"]))
+    assert errors_of(request, "sample") == {"name": "is required"}
 
 
 def test_a_mask_that_goes_deeper_counts_for_the_whole_field() -> None:
     request = Update(id=AN_ID, sample=Sample(main_part=Part(label="too long")))
     request.update_mask.paths.append("main_part.label")
-    assert errors_of(request) == {"mainPart.label": "must have at most 5 characters"}
+    assert errors_of(request, "sample") == {"mainPart.label": "must have at most 5 characters"}
 
 
 def test_an_id_that_cannot_be_absent_cannot_be_empty() -> None:
@@ -119,6 +121,8 @@ def test_an_id_that_cannot_be_absent_cannot_be_empty() -> None:
 
 
 def test_the_rest_of_an_update_is_judged_whatever_the_mask_says() -> None:
-    assert errors_of(Update(id="x", sample=Sample(), update_mask=FieldMask(paths=["color"]))) == {
-        "id": "must be a UUID in lower case"
+    request = Update(id="x", sample=Sample(percent=500), update_mask=FieldMask(paths=["percent"]))
+    assert errors_of(request, "sample") == {
+        "id": "must be a UUID in lower case",
+        "percent": "must be at most 100",
     }
