@@ -85,7 +85,7 @@ def scalar(field: FieldDescriptor) -> CoreSchema:
 def _existing(fmt: int, text: CoreSchema) -> CoreSchema:
     def check(value: str) -> str:
         if not EXISTS[fmt](value):
-            raise PydanticCustomError("format", DESCRIPTIONS[fmt])  # type: ignore[arg-type]
+            raise PydanticCustomError("format", DESCRIPTIONS[fmt])
         return value
 
     return core_schema.no_info_after_validator_function(check, text)
