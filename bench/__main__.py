@@ -168,7 +168,7 @@ async def main() -> None:
     arguments = parser.parse_args()
     stack = Stack(
         arguments.data.resolve(),
-        services=("ops",),
+        services=("ops", "platform"),
         extra_env={"gateway": {"RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "warning"}, "ops": {"LOG_LEVEL": "warning"}},
         report=lambda line: print(line, flush=True),
     )

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from devstack.layout import GATEWAY, REPOSITORY, SERVICES, Layout, module
+from devstack.layout import GATEWAY, PLATFORM, REPOSITORY, SERVICES, Layout, module
 from devstack.tokens import AUDIENCE, ISSUER, read_secret
 
 HOST = "127.0.0.1"
@@ -18,13 +18,21 @@ def base() -> dict[str, str]:
 
 
 def of_service(
-    name: str, layout: Layout, port: int, database_url: str, database_relay_url: str, kafka_bootstrap: str
+    name: str,
+    layout: Layout,
+    ports: Mapping[str, int],
+    database_url: str,
+    database_relay_url: str,
+    kafka_bootstrap: str,
 ) -> dict[str, str]:
     """The environment of one service, by its name on the wire."""
+    own = {"SECRETS_KEK_FILE": str(layout.key_encryption_keys)} if name == PLATFORM else {}
     return {
         **base(),
         **_common(name, layout),
-        "GRPC_LISTEN": f"{HOST}:{port}",
+        **own,
+        "GRPC_LISTEN": f"{HOST}:{ports[name]}",
+        "PLATFORM_ADDRESS": f"{HOST}:{ports[PLATFORM]}",
         "DATABASE_URL": database_url,
         "DATABASE_RELAY_URL": database_relay_url,
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,

@@ -10,6 +10,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVICES = ("portal", "ops", "workflow", "agent-runtime", "telemetry", "integrations", "platform")
 """The services by their names on the wire; in Python and Postgres a dash is an underscore."""
 
+PLATFORM = "platform"
 GATEWAY = "gateway"
 POSTGRES = "postgres"
 KAFKA = "kafka"
@@ -32,6 +33,7 @@ class Layout:
         self.logs = self.data / "logs"
         self.keys = self.data / "keys"
         self.trust = self.keys / "trust.json"
+        self.key_encryption_keys = self.keys / "key-encryption-keys"
         self.jwt_secret = self.data / "jwt-dev-secret"
         self.database_password = self.data / "database-password"
         self.database = self.data / "postgres"

@@ -1,6 +1,6 @@
 """The whole platform, or a part of it, started in order and stopped in reverse. Tests use it as a context manager:
 
-async with Stack(tmp_path, services=("ops",)) as stack:
+async with Stack(tmp_path, services=("ops", "platform")) as stack:
     httpx.get(stack.base_url + "/health")
     await stack.kill("ops")
     await stack.start("ops")
@@ -112,7 +112,7 @@ class Stack:
             variables = environment.of_service(
                 name,
                 self.layout,
-                self._ports[name],
+                self._ports,
                 self.database_url(name, "app"),
                 self.database_url(name, "relay"),
                 self.kafka_bootstrap,

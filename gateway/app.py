@@ -8,13 +8,13 @@ import structlog
 
 from gateway import headers, problems
 from gateway.authentication import EVERYONE, Authenticator, Caller
-from gateway.calls import Services
 from gateway.exchange import Receive, Request, Response, Send
 from gateway.jwks import Jwks
 from gateway.router import Router
 from gateway.routes import Assembly
 from gateway.settings import Settings
 from kit import ids, logs
+from kit.calls import Services
 from kit.errors import Malformed, Problem
 from kit.identity import TokenSigner
 

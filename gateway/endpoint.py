@@ -4,11 +4,11 @@ from opentelemetry.trace import SpanKind
 
 from gateway import headers
 from gateway.admission import Admission
-from gateway.calls import Invoke, Passport
 from gateway.exchange import Request, Response
 from gateway.requests import Decoder
 from gateway.responses import Responder
 from kit import tracing
+from kit.calls import Invoke, Passport
 from kit.contract import Route, Rpc
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from gateway.calls import Invoke, Passport, Reply
 from gateway.parameters import listed
 from kit import contract
+from kit.calls import Invoke, Passport, Reply
 from kit.contract import ContractError, Rpc
 from opsfield.common.v1 import page_pb2
 

@@ -9,8 +9,8 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 
-from gateway.calls import Invoke, Passport, Reply, Services
 from kit import contract
+from kit.calls import Invoke, Passport, Reply, Services
 from kit.contract import ContractError, Rpc
 from opsfield.gateway.v1 import gateway_pb2
 

@@ -94,7 +94,7 @@ class _Operation:
         return in_path + [self._parameter(field, "query") for field in self._in_query] + shared
 
     def _takes_if_match(self) -> bool:
-        return self._rpc.needs_key and bool(self._in_path)
+        return self._rpc.needs_key and (bool(self._in_path) or (self._conditional and self._route.verb != "POST"))
 
     def _parameter(self, field: FieldDescriptor, place: str) -> Json:
         schema = self._components.field(field, Shape.CREATE)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import orjson
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from pydantic.json_schema import GenerateJsonSchema
 
@@ -93,7 +94,7 @@ class Components:
         schema = self.field(each.field, shapes.inner(each.field, shape))
         if each.nullable:
             schema = _nullable(schema)
-        return schema | self.described(each.field)
+        return schema | _annotations(each.field) | self.described(each.field)
 
     def _single(self, field: FieldDescriptor, shape: Shape) -> Json:
         if field.enum_type is not None:
@@ -126,6 +127,13 @@ def _scalar(field: FieldDescriptor, shape: Shape) -> Json:
         schema = {"type": schema["type"]}
     written = _FORMATS.get(contract.field_options(field).format) or _WIDTHS.get(field.cpp_type)
     return schema | ({"format": written} if written else {})
+
+
+def _annotations(field: FieldDescriptor) -> Json:
+    """What a reader should know beside the type: a setting's default, that a secret never comes back."""
+    setting = contract.setting_options(field)
+    default = {"default": orjson.loads(setting.default)} if setting and setting.default else {}
+    return default | ({"writeOnly": True} if contract.field_options(field).sensitive else {})
 
 
 def _nullable(schema: Json) -> Json:

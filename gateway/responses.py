@@ -3,12 +3,12 @@
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway import headers
-from gateway.calls import Reply
 from gateway.exchange import HeaderList, Request, Response
 from kit import json_encoding
+from kit.calls import Reply
 from kit.contract import Route, Rpc
 
 _COMMON: HeaderList = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -17,8 +17,9 @@ _REPLAYED = (b"idempotency-replayed", b"true")
 
 
 def has_version(message: Descriptor) -> bool:
-    """Whether the answer is a resource with a version, sent as its ETag."""
-    return "version" in message.fields_by_name and "id" in message.fields_by_name
+    """Whether the answer has a version that grows with each change, sent as its ETag."""
+    version = message.fields_by_name.get("version")
+    return version is not None and version.cpp_type == FieldDescriptor.CPPTYPE_INT64
 
 
 def has_location(rpc: Rpc) -> bool:

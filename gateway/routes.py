@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from gateway import comments, docs_page, openapi
 from gateway.admission import Admission, Authenticate
-from gateway.calls import Invoke, ServiceCall, Services
 from gateway.endpoint import Endpoint
 from gateway.fan_out import FanOut
 from gateway.health import VERSION, OwnHandlers, own_call
@@ -13,6 +12,7 @@ from gateway.requests import Decoder
 from gateway.router import Router
 from gateway.settings import Settings
 from kit import contract
+from kit.calls import Invoke, ServiceCall, Services
 from kit.contract import ContractError, Rpc
 
 # A signed webhook is checked on its raw body, so its route is written by hand.

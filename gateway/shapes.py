@@ -68,7 +68,8 @@ def check_input(message: Descriptor, without: Collection[str] = (), above: tuple
 
 def _property(field: FieldDescriptor, shape: Shape) -> Property:
     if shape is Shape.READ:
-        return Property(field, required=True, nullable=field.has_presence and not contract.is_required(field))
+        always_there = contract.is_required(field) or contract.setting_options(field) is not None
+        return Property(field, required=True, nullable=field.has_presence and not always_there)
     if contract.is_output_only(field):
         return Property(field, read_only=True)
     required = contract.is_required(field)

@@ -17,7 +17,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 
 import opsfield
-from opsfield.options.v1 import field_pb2, policy_pb2, resource_pb2
+from opsfield.options.v1 import field_pb2, policy_pb2, resource_pb2, setting_pb2
 
 if TYPE_CHECKING:
     from google._upb import _message
@@ -94,6 +94,11 @@ class Rpc:
         return self.policy.idempotency != policy_pb2.IDEMPOTENCY_UNSPECIFIED
 
     @property
+    def repeatable(self) -> bool:
+        """Whether a call that may have arrived can be sent again."""
+        return not self.mutates or self.policy.idempotency in (policy_pb2.KEY_REQUIRED, policy_pb2.NATURALLY_IDEMPOTENT)
+
+    @property
     def success_code(self) -> int:
         return self.policy.success_code or 200
 
@@ -114,6 +119,15 @@ def field_options(field: Field) -> field_pb2.Field:
     """The limits of a field; empty where it has none."""
     options: field_pb2.Field = field.GetOptions().Extensions[field_pb2.field]  # type: ignore[index]
     return options
+
+
+def setting_options(field: Field) -> setting_pb2.Setting | None:
+    """What makes a field a setting; None for one that is none."""
+    options = field.GetOptions()
+    if not options.HasExtension(setting_pb2.setting):  # type: ignore[arg-type]
+        return None
+    setting: setting_pb2.Setting = options.Extensions[setting_pb2.setting]  # type: ignore[index]
+    return setting
 
 
 def behaviors(field: Field) -> frozenset[int]:
@@ -164,6 +178,17 @@ def enum_words(field: Field) -> dict[str, int]:
     return {value.name.lower(): value.number for value in field.enum_type.values if value.number}
 
 
+@cache
+def holds_secret(message: MessageType) -> bool:
+    """Whether a field of the message, or of one inside it, is sensitive."""
+    if message.file.package == "google.protobuf":
+        return False
+    return any(
+        field_options(field).sensitive or bool(field.message_type and holds_secret(field.message_type))
+        for field in message.fields
+    )
+
+
 def snake_case(name: str) -> str:
     """`CreateTicket` → `create_ticket`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -205,6 +230,8 @@ def _check(rpc: Rpc) -> None:
         raise ContractError(f"{rpc.path} names no role")
     if rpc.access == "service_only" and rpc.routes:
         raise ContractError(f"{rpc.path} is for services only but has an HTTP route")
+    if rpc.access != "service_only" and rpc.policy.idempotency == policy_pb2.NATURALLY_IDEMPOTENT:
+        raise ContractError(f"{rpc.path}: without a key only services may call it")
     if rpc.access != "service_only" and not rpc.routes:
         raise ContractError(f"{rpc.path} has no HTTP route")
     if rpc.routes and rpc.mutates == all(route.verb == "GET" for route in rpc.routes):

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kit.errors import Unauthenticated
@@ -56,6 +58,11 @@ class TokenSigner:
         if not isinstance(key, Ed25519PrivateKey):
             raise ValueError(f"{path} holds no Ed25519 private key")
         return cls(name, key)
+
+    def derived_key(self, purpose: str) -> bytes:
+        """32 bytes that only those who have this signer's private key can know (HKDF, RFC 5869)."""
+        secret = self._key.private_bytes_raw()
+        return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
 
     def sign(self, principal: Principal, audience: str) -> str:
         """A token by which `audience` knows the principal, good for 30 to 60 seconds."""

@@ -10,7 +10,7 @@ While an event of a key waits or has failed, later events of that key wait behin
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kit import faults
 from kit.database import DATABASE_ERRORS
+from kit.errors import Unavailable
 from kit.events import CONTENT_TYPE
 from kit.kafka import MAX_EVENT_BYTES, start_consumer, start_producer, stop
 from kit.logs import get_logger
@@ -74,7 +75,14 @@ class Retention:
 class Relay:
     """Run with `run()` until cancelled; `wake()` when something was committed."""
 
-    def __init__(self, *, service: str, database_url: str, bootstrap_servers: str, retention: Retention) -> None:
+    def __init__(
+        self,
+        *,
+        service: str,
+        database_url: str,
+        bootstrap_servers: str,
+        retention: Callable[[], Awaitable[Retention]],
+    ) -> None:
         self._service = service
         self._database_url = database_url
         self._bootstrap_servers = bootstrap_servers
@@ -192,10 +200,15 @@ class Relay:
             )
 
     async def _sweep(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        try:
+            retention = await self._retention()
+        except Unavailable as error:
+            log.warning("nothing swept: how long to keep is not known", reason=error.detail)
+            return
         for table, column, days in (
-            ("outbox", "published_at", self._retention.outbox),
-            ("idempotency_keys", "created_at", self._retention.idempotency),
-            ("inbox", "received_at", self._retention.inbox),
+            ("outbox", "published_at", retention.outbox),
+            ("idempotency_keys", "created_at", retention.idempotency),
+            ("inbox", "received_at", retention.inbox),
         ):
             condition = "state = 'published' AND " if table == "outbox" else ""
             await connection.execute(

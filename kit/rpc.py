@@ -9,6 +9,7 @@ mutation, and never opens, commits or serializes anything itself.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import grpc
@@ -16,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import SpanKind
 
 from kit import contract, errors, faults, ids, logs, tracing, validation
-from kit.call import Call
+from kit.call import PLATFORM_WORKSPACE, Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
 from kit.errors import Forbidden, Internal, Malformed, Problem, Unauthenticated, Unavailable
@@ -38,11 +39,18 @@ class RpcServer:
     """The rpcs of one service, with what answering them needs."""
 
     def __init__(
-        self, service: str, *, database: Database, verifier: TokenVerifier, on_commit: Callable[[], None]
+        self,
+        service: str,
+        *,
+        database: Database,
+        verifier: TokenVerifier,
+        fingerprint_key: bytes,
+        on_commit: Callable[[], None],
     ) -> None:
         self._service = service
         self._database = database
         self._verifier = verifier
+        self._fingerprint_key = fingerprint_key
         self._on_commit = on_commit
         self.in_flight = 0
 
@@ -93,6 +101,9 @@ class RpcServer:
         key = metadata.get("idempotency-key")
         if rpc.needs_key and (key is None or not IDEMPOTENCY_KEY.fullmatch(key)):
             raise Malformed("An idempotency key is needed.", code="idempotency-key-missing")
+        if not rpc.in_workspace:
+            # Whatever workspace the caller works in: the rows are the platform's own.
+            principal = replace(principal, workspace_id=PLATFORM_WORKSPACE)
         return Call(
             method=rpc.path,
             principal=principal,
@@ -118,12 +129,13 @@ class RpcServer:
     async def _mutate(self, rpc: Rpc, handler: Handler, request: Message, call: Call, context: Context) -> bytes:
         started = time.perf_counter()
         async with unit_of_work(self._database, call, service=self._service) as work:
-            await work.claim_key(fingerprint(call, request))
+            if rpc.needs_key:
+                await work.claim_key(fingerprint(call, request, self._fingerprint_key))
             if work.replay is None:
                 response = await handler(request, work)
                 answer = response.SerializeToString(deterministic=True)
                 audited = _audited(request, response)
-                work.answer(answer, audited if rpc.policy.audit else None)
+                work.answer(answer if rpc.needs_key else None, audited if rpc.policy.audit else None)
         if work.replay is not None:
             context.set_trailing_metadata((("idempotency-replayed", "true"),))
             return work.replay
@@ -155,6 +167,8 @@ def _check_access(rpc: Rpc, principal: Principal) -> None:
         raise Forbidden("Only another service may call this.")
     if rpc.access == "roles" and principal.service is None and not principal.has_any(rpc.roles):
         raise Forbidden(f"This needs one of the roles {', '.join(sorted(rpc.roles))}.", code="role-missing")
+    if rpc.in_workspace and principal.service is None and principal.workspace_id == PLATFORM_WORKSPACE:
+        raise Forbidden("What belongs to the platform is no workspace.")
     if rpc.in_workspace and principal.workspace_id is None:
         raise Forbidden("The call names no workspace.", code="workspace-missing")
 
@@ -190,7 +204,9 @@ def _limit(context: Context) -> float | None:
 
 
 def _audited(request: Any, response: Any) -> Audited:
-    resource_id = getattr(response, "id", None) or getattr(request, "id", None)
+    """What has no id is known by its key (a secret), or by the operation alone (settings)."""
+    places = ((response, "id"), (request, "id"), (request, "key"))
+    resource_id = next((found for place, name in places if (found := getattr(place, name, None))), None)
     return Audited(resource_id, getattr(response, "version", None))
 
 

@@ -69,6 +69,16 @@ CREATE INDEX audit_entries_of_resource ON audit_entries (workspace_id, resource_
 REVOKE UPDATE, DELETE ON audit_entries FROM {service}_app;
 """
 
+_SETTINGS_COPIES = """
+CREATE TABLE settings_copies (
+    workspace_id text NOT NULL,
+    version bigint NOT NULL,
+    settings bytea NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id)
+);
+"""
+
 # The relay works for all workspaces, so it gets a policy of its own on just the tables it serves and sweeps.
 _RELAY_TABLE = """
 GRANT SELECT, UPDATE, DELETE ON {table} TO {service}_relay;
@@ -123,6 +133,17 @@ def tenant_table(table: str) -> str:
     """Row-level security that even the table's owner is bound by. The table has a `workspace_id text NOT NULL` and
     every key and index of it begins with that."""
     return _TENANT_TABLE.format(table=table)
+
+
+def settings_copies(service: str) -> str:
+    """The last known settings of each workspace, with which a service starts while the platform service is down. The
+    relay's role reads them all, at the start."""
+    return (
+        _SETTINGS_COPIES
+        + tenant_table("settings_copies")
+        + f"GRANT SELECT ON settings_copies TO {service}_relay;"
+        + f"CREATE POLICY relay ON settings_copies FOR SELECT TO {service}_relay USING (true);"
+    )
 
 
 def numbers(service: str) -> str:

@@ -1,8 +1,8 @@
 """From settings to a serving process and back to nothing, gracefully.
 
-Start: logs, tracing, database, handlers checked against the contract, gRPC with health, relay, consumers.
-SIGTERM: not ready any more, go on serving for `drain_seconds`, then refuse new calls, let those in flight finish,
-stop consumers and relay, close the pools.
+Start: logs, tracing, database, live settings, handlers checked against the contract, gRPC with health, relay,
+consumers, loops. SIGTERM: not ready any more, go on serving for `drain_seconds`, then refuse new calls, let those in
+flight finish, stop what runs in the background, close the pools.
 """
 
 import asyncio
@@ -18,15 +18,22 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kit import contract, faults, logs, tracing
-from kit.consumer import Consumer, Subscription
+from kit import contract, faults, live_settings, logs, tracing
+from kit.announcements import Announcements
+from kit.calls import Services
+from kit.consumer import Consumer
 from kit.contract import ContractError
 from kit.database import Database
-from kit.identity import TokenVerifier
+from kit.identity import TokenSigner, TokenVerifier
+from kit.live_settings import LiveSettings, SettingsUnknownError
 from kit.outbox import OutboxHandlers
+from kit.platform_client import PlatformClient
 from kit.relay import Relay, Retention
 from kit.rpc import Handler, RpcServer, bind
+from kit.secrets import TOPIC as SECRETS_TOPIC
+from kit.secrets import SecretReader
 from kit.settings import ServiceSettings
+from kit.wiring import Foundation, Wire, Wiring
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
@@ -38,25 +45,25 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 _CONNECT_TRIES = 30
+# How long another service may take to answer.
+_CALL_SECONDS = 30.0
 
 log = logs.get_logger(__name__)
 
 
-def run(
-    service: str,
-    settings: ServiceSettings,
-    *,
-    handlers: Mapping[str, Handler],
-    subscriptions: Sequence[Subscription] = (),
-) -> None:
-    """Serve until SIGTERM or SIGINT. `service` is the name on the wire (`agent-runtime`); `handlers` are those of its
-    own rpcs, by gRPC path. Ends with exit code 1 and one sentence when it cannot start."""
+# Where the live settings come from; every service but the platform service itself asks that one.
+SettingsSource = Callable[[Database], live_settings.Fetch]
+
+
+def run(service: str, settings: ServiceSettings, wire: Wire, *, settings_source: SettingsSource | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `service` is the name on the wire (`agent-runtime`). Ends with exit code 1 and one
+    sentence when it cannot start."""
     logs.configure(service, level=settings.log_level, as_json=settings.logs_as_json)
     tracing.configure(service, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
     faults.arm(settings.crash_at)
     try:
-        uvloop.run(_Process(service, settings, handlers, subscriptions).run())
-    except (ContractError, OSError, asyncpg.PostgresError, ValueError) as error:
+        uvloop.run(_Process(service, settings, wire, settings_source).run())
+    except (ContractError, SettingsUnknownError, OSError, asyncpg.PostgresError, ValueError) as error:
         log.error("cannot start", reason=str(error))
         sys.exit(1)
     finally:
@@ -65,16 +72,12 @@ def run(
 
 class _Process:
     def __init__(
-        self,
-        service: str,
-        settings: ServiceSettings,
-        handlers: Mapping[str, Handler],
-        subscriptions: Sequence[Subscription],
+        self, service: str, settings: ServiceSettings, wire: Wire, settings_source: SettingsSource | None
     ) -> None:
         self._service = service
         self._settings = settings
-        self._handlers = handlers
-        self._subscriptions = subscriptions
+        self._wire = wire
+        self._settings_source = settings_source
         self._health = health.aio.HealthServicer()
 
     async def run(self) -> None:
@@ -83,15 +86,50 @@ class _Process:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         settings = self._settings
         verifier = TokenVerifier.from_file(self._service, settings.internal_trust_file)
+        signer = TokenSigner.from_file(self._service, settings.internal_key_file)
         database = await _patiently(
             lambda: Database.connect(settings.database_url, size=settings.database_pool_size), stopping
         )
         if database is None:
             return
-        relay = self._relay()
-        rpc_server = RpcServer(self._service, database=database, verifier=verifier, on_commit=relay.wake)
-        server = await self._start_server(rpc_server)
-        background = [asyncio.create_task(work) for work in (relay.run(), *self._consumers(database, relay.wake))]
+        services = Services(settings.addresses, signer, timeout=_CALL_SECONDS)
+        client = PlatformClient(services, self._service)
+        announcements = Announcements(
+            bootstrap_servers=settings.kafka_bootstrap_servers, client_id=f"{self._service}-announcements"
+        )
+        live = LiveSettings(
+            self._settings_source(database) if self._settings_source else client.fetch_settings,
+            announcements,
+            service=self._service,
+            database=database,
+        )
+        secrets = SecretReader(client.fetch_secret, announcements)
+        announcements.listen(live_settings.TOPIC, live.hear)
+        announcements.listen(SECRETS_TOPIC, secrets.hear)
+        await live.load_saved(settings.database_relay_url)
+        background = [asyncio.create_task(work()) for work in (announcements.run, live.run)]
+        await live.start(stopping)
+        relay = self._relay(live)
+        foundation = Foundation(
+            service=self._service,
+            database=database,
+            relay_url=settings.database_relay_url,
+            settings=live,
+            secrets=secrets,
+            services=services,
+            on_commit=relay.wake,
+        )
+        wiring = self._wire(foundation)
+        rpc_server = RpcServer(
+            self._service,
+            database=database,
+            verifier=verifier,
+            fingerprint_key=signer.derived_key("idempotency fingerprints"),
+            on_commit=relay.wake,
+        )
+        server = await self._start_server(rpc_server, wiring.handlers)
+        loops = (relay.run, *self._consumers(foundation, wiring), *wiring.loops)
+        background += [asyncio.create_task(work()) for work in loops]
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         # What is built by now lives for ever: the garbage collector need not look through it again and again.
         gc.freeze()
@@ -101,38 +139,42 @@ class _Process:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await services.close()
         await database.close()
         log.info("stopped")
 
-    def _relay(self) -> Relay:
-        settings = self._settings
+    def _relay(self, live: LiveSettings) -> Relay:
+        async def retention() -> Retention:
+            days = (await live.platform()).value.settings.retention
+            return Retention(
+                outbox=days.published_event_days,
+                idempotency=days.idempotency_key_days,
+                inbox=days.consumed_event_days,
+            )
+
         return Relay(
             service=self._service,
-            database_url=settings.database_relay_url,
-            bootstrap_servers=settings.kafka_bootstrap_servers,
-            retention=Retention(
-                outbox=settings.outbox_retention_days,
-                idempotency=settings.idempotency_retention_days,
-                inbox=settings.inbox_retention_days,
-            ),
+            database_url=self._settings.database_relay_url,
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            retention=retention,
         )
 
-    def _consumers(self, database: Database, on_commit: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+    def _consumers(self, foundation: Foundation, wiring: Wiring) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         return [
             Consumer(
                 subscription,
                 service=self._service,
-                database=database,
+                database=foundation.database,
                 bootstrap_servers=self._settings.kafka_bootstrap_servers,
                 session_timeout=self._settings.kafka_session_timeout_seconds,
-                on_commit=on_commit,
-            ).run()
-            for subscription in self._subscriptions
+                on_commit=foundation.on_commit,
+            ).run
+            for subscription in wiring.subscriptions
         ]
 
-    async def _start_server(self, rpc_server: RpcServer) -> grpc.aio.Server:
+    async def _start_server(self, rpc_server: RpcServer, own: Mapping[str, Handler]) -> grpc.aio.Server:
         shared = [rpc for rpc in contract.owned_by(self._service) if rpc.owner == contract.EVERY_SERVICE]
-        handlers = {**self._handlers, **bind(shared, OutboxHandlers(self._service))}
+        handlers = {**own, **bind(shared, OutboxHandlers(self._service))}
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers(rpc_server.generic_handlers(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

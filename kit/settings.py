@@ -32,12 +32,10 @@ class ServiceSettings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field(description="host:port[,host:port…] of the Kafka brokers.")
     kafka_session_timeout_seconds: float = Field(10, ge=6, description="Silence after which a consumer counts as dead.")
-    outbox_retention_days: int = Field(7, ge=1, description="How long published events stay in the outbox.")
-    idempotency_retention_days: int = Field(7, ge=1, description="How long an idempotency key is remembered.")
-    inbox_retention_days: int = Field(30, ge=1, description="How long a consumed event's id is remembered.")
 
     internal_key_file: Path = Field(description="Own Ed25519 private key (PEM), for calls to other services.")
     internal_trust_file: Path = Field(description="JWKS of everyone whose internal tokens are believed.")
+    platform_address: str = Field(description="host:port (or a gRPC name) of the platform service.")
 
     otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
@@ -45,6 +43,11 @@ class ServiceSettings(BaseSettings):
     crash_at: str = Field(
         "", description="For fault tests: `point` or `point:n` at whose nth passing the process dies."
     )
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Of the services it calls, by name."""
+        return {"platform": self.platform_address}
 
     @property
     def logs_as_json(self) -> bool:

@@ -8,6 +8,7 @@ Failures are not remembered: they changed nothing, so a retry with the same key 
 v2 does it).
 """
 
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 import asyncpg
 from google.protobuf.message import Message
 
-from kit import clock, faults, ids
+from kit import clock, contract, faults, ids
 from kit.call import Call
 from kit.database import Connection, Database, Session, workspace_scope
 from kit.errors import Conflict, Invalid
@@ -82,8 +83,8 @@ class UnitOfWork(Session):
         self._events.append(compose(message, key=key, service=self._service, call=self.call))
         self.emitted = True
 
-    def answer(self, response: bytes, audited: Audited | None) -> None:
-        """What a replay of the key will get."""
+    def answer(self, response: bytes | None, audited: Audited | None) -> None:
+        """What a replay of the key will get (None: there is no key)."""
         self._response, self._audited = response, audited
 
     async def claim_key(self, fingerprint: bytes) -> None:
@@ -156,6 +157,11 @@ async def unit_of_work(database: Database, call: Call, *, service: str) -> Async
     faults.point("after-commit")
 
 
-def fingerprint(call: Call, request: Message) -> bytes:
-    """What a key stands for: the route and the canonical body. Principal and workspace are part of the key's place."""
-    return sha256(call.method.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+def fingerprint(call: Call, request: Message, key: bytes) -> bytes:
+    """What an idempotency key stands for: the route and the canonical body. Principal and workspace are part of the
+    key's place. Where the body holds a secret the hash is keyed, since whoever reads the table could try guesses on a
+    bare one; the others are not, so that a service's new `key` leaves its clients' retries alone."""
+    content = call.method.encode() + b"\0" + request.SerializeToString(deterministic=True)
+    if contract.holds_secret(request.DESCRIPTOR):
+        return hmac.digest(key, content, "sha256")
+    return sha256(content).digest()

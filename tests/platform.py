@@ -40,29 +40,29 @@ class Platform:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._run(self.stack.__aenter__(), 180)
+        self.run(self.stack.__aenter__(), 180)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self.stack.__aexit__(kind, error, trace), 120)
+        self.run(self.stack.__aexit__(kind, error, trace), 120)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
 
     def start(self, name: str, extra_env: Mapping[str, str] | None = None) -> None:
-        self._run(self.stack.start(name, {} if extra_env is None else extra_env))
+        self.run(self.stack.start(name, {} if extra_env is None else extra_env))
 
     def stop(self, name: str) -> int | None:
-        return self._run(self.stack.stop(name))
+        return self.run(self.stack.stop(name))
 
     def kill(self, name: str) -> int:
-        return self._run(self.stack.kill(name))
+        return self.run(self.stack.kill(name))
 
     def wait(self, name: str) -> int:
         """Wait for a program to end by itself: its exit code."""
-        return self._run(self.stack.wait(name))
+        return self.run(self.stack.wait(name))
 
     def restart(self, name: str, extra_env: Mapping[str, str] | None = None) -> None:
         self.stop(name)
@@ -81,7 +81,8 @@ class Platform:
         token = self.stack.token(roles, (workspace,), subject=subject, **claims)
         return Api(self.stack.base_url, token, workspace)
 
-    def _run(self, work: Coroutine[Any, Any, T], seconds: float = 90) -> T:
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 90) -> T:
+        """What a coroutine comes to, on the stack's own loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
 

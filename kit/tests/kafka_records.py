@@ -33,7 +33,10 @@ async def empty_broker(file: Path) -> AsyncIterator[str]:
 
 def relay(sample: Sample, broker: str) -> Relay:
     """One of the sample service's relays."""
-    retention = Retention(outbox=7, idempotency=7, inbox=30)
+
+    async def retention() -> Retention:
+        return Retention(outbox=7, idempotency=7, inbox=30)
+
     return Relay(service=SERVICE, database_url=sample.relay_url, bootstrap_servers=broker, retention=retention)
 
 

@@ -39,7 +39,7 @@ class Sample:
         """One mutation, as the server of rpcs does it."""
         request = message_class("Sample")(name=body)
         async with unit_of_work(self.database, call, service=SERVICE) as work:
-            await work.claim_key(fingerprint(call, request))
+            await work.claim_key(fingerprint(call, request, b"key"))
             if work.replay is None:
                 await effect(work)
                 answer = ids.new_id().encode()

@@ -13,6 +13,7 @@ GOOD = {
     "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092",
     "INTERNAL_KEY_FILE": "/keys/ops.pem",
     "INTERNAL_TRUST_FILE": "/keys/trust.json",
+    "PLATFORM_ADDRESS": "localhost:7000",
 }
 
 
@@ -59,7 +60,6 @@ def test_what_is_missing_is_named_in_one_sentence_each(
         ("DATABASE_POOL_SIZE", "many"),
         ("GRACE_SECONDS", "0"),
         ("TRACE_SAMPLE_RATIO", "1.5"),
-        ("OUTBOX_RETENTION_DAYS", "0"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(

@@ -3,7 +3,7 @@
 from kit.serve import run
 from kit.settings import read
 from services.agent_runtime.settings import Settings
-from services.agent_runtime.wiring import NAME, handlers
+from services.agent_runtime.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), handlers=handlers())
+    run(NAME, read(Settings), wire)

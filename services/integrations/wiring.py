@@ -1,12 +1,11 @@
-"""What the integrations service answers and listens to."""
+"""What the integrations service consists of."""
 
-from collections.abc import Mapping
-
-from kit.rpc import Handler
+from kit.wiring import Foundation, Wiring
 
 NAME = "integrations"
 
 
-def handlers() -> Mapping[str, Handler]:
-    """Handlers of its rpcs, by gRPC path. None yet beside the outbox that every service serves."""
-    return {}
+def wire(foundation: Foundation) -> Wiring:
+    """Nothing yet beside the outbox that every service serves."""
+    del foundation
+    return Wiring(handlers={})

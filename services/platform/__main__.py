@@ -2,8 +2,10 @@
 
 from kit.serve import run
 from kit.settings import read
+from services.platform.setting_versions.handlers import own_settings
 from services.platform.settings import Settings
-from services.platform.wiring import NAME, handlers
+from services.platform.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), handlers=handlers())
+    settings = read(Settings)
+    run(NAME, settings, wire(settings), settings_source=own_settings)

@@ -3,7 +3,7 @@
 from kit.serve import run
 from kit.settings import read
 from services.portal.settings import Settings
-from services.portal.wiring import NAME, handlers
+from services.portal.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), handlers=handlers())
+    run(NAME, read(Settings), wire)

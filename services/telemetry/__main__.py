@@ -3,7 +3,7 @@
 from kit.serve import run
 from kit.settings import read
 from services.telemetry.settings import Settings
-from services.telemetry.wiring import NAME, handlers
+from services.telemetry.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), handlers=handlers())
+    run(NAME, read(Settings), wire)

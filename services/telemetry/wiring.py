@@ -1,12 +1,11 @@
-"""What the telemetry service answers and listens to."""
+"""What the telemetry service consists of."""
 
-from collections.abc import Mapping
-
-from kit.rpc import Handler
+from kit.wiring import Foundation, Wiring
 
 NAME = "telemetry"
 
 
-def handlers() -> Mapping[str, Handler]:
-    """Handlers of its rpcs, by gRPC path. None yet beside the outbox that every service serves."""
-    return {}
+def wire(foundation: Foundation) -> Wiring:
+    """Nothing yet beside the outbox that every service serves."""
+    del foundation
+    return Wiring(handlers={})

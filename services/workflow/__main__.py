@@ -3,7 +3,7 @@
 from kit.serve import run
 from kit.settings import read
 from services.workflow.settings import Settings
-from services.workflow.wiring import NAME, handlers
+from services.workflow.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), handlers=handlers())
+    run(NAME, read(Settings), wire)

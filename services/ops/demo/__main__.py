@@ -15,6 +15,7 @@ from kit import clock
 from kit.call import Call
 from kit.database import Database
 from kit.identity import Principal
+from kit.live_settings import DefaultSettings
 from kit.settings import read
 from kit.unit_of_work import fingerprint, unit_of_work
 from opsfield.ops.v1 import clients_pb2, tickets_pb2
@@ -33,7 +34,7 @@ class DemoLoader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._handlers = handlers()
+        self._handlers = handlers(DefaultSettings())
 
     async def is_loaded(self) -> bool:
         async with self._database.read(self._call("read", "demo", "demo")) as session:
@@ -45,7 +46,7 @@ class DemoLoader:
         call = self._call(method, key, subject)
         with clock.at(at):
             async with unit_of_work(self._database, call, service=NAME) as work:
-                await work.claim_key(fingerprint(call, request))
+                await work.claim_key(fingerprint(call, request, b""))
                 handler: Callable[[Message, object], Awaitable[Message]] = self._handlers[method]
                 if work.replay is None:
                     response = await handler(request, work)

@@ -16,7 +16,7 @@ from services.ops.tests.client import Ops
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The ops service and what it stands on."""
-    async with Stack(tmp_path_factory.mktemp("stack"), services=("ops",), gateway=False) as stack:
+    async with Stack(tmp_path_factory.mktemp("stack"), services=("ops", "platform"), gateway=False) as stack:
         yield stack
 
 

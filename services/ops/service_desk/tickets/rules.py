@@ -1,6 +1,6 @@
 """What may happen to a ticket."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kit.errors import Conflict, FieldError, Invalid
@@ -36,9 +36,23 @@ def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -
         after["resolved_at"] = now
     elif after["status"] == "closed":
         after["closed_at"] = now
-    elif before["status"] == "resolved":
+    elif is_reopened(before, after):
         after["resolved_at"] = None
         after["reopen_count"] += 1
+
+
+def is_reopened(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a resolved ticket goes on."""
+    return bool(before["status"] == "resolved" and after["status"] not in DONE)
+
+
+def check_reopening(before: dict[str, Any], now: datetime, *, days: int) -> None:
+    """Raises Conflict when the ticket was resolved more than `days` ago."""
+    if now - before["resolved_at"] > timedelta(days=days):
+        raise Conflict(
+            f"The ticket was resolved more than {days} days ago and cannot be reopened; open a new one.",
+            code="reopening-too-late",
+        )
 
 
 def escalate(ticket: dict[str, Any], *, reason: str, by: str, now: datetime) -> None:

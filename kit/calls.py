@@ -1,4 +1,5 @@
-"""How the gateway asks a service: one gRPC channel each, the caller's identity signed, the answer or its problem."""
+"""How a service is asked, by the gateway or by another service: one gRPC channel each, the caller's identity signed,
+the answer or its problem."""
 
 import asyncio
 import json
@@ -89,12 +90,13 @@ class Services:
 class ServiceCall:
     """Calls one rpc of one service."""
 
-    def __init__(self, services: Services, service: str, rpc: Rpc) -> None:
+    def __init__(self, services: Services, service: str, rpc: Rpc, *, timeout: float | None = None) -> None:
+        """`timeout`: seconds that an answer may take, if not as long as any."""
         self._services = services
         self._service = service
         self._rpc = rpc
         self._mutates = rpc.mutates
-        self._repeatable = not rpc.mutates or rpc.needs_key
+        self._timeout = services.timeout if timeout is None else timeout
         self._stub: grpc.aio.UnaryUnaryMultiCallable[bytes, Message] | None = None
 
     async def __call__(self, request: Message, passport: Passport) -> Reply:
@@ -103,7 +105,7 @@ class ServiceCall:
         try:
             return await self._attempt(data, metadata)
         except grpc.aio.AioRpcError as error:
-            if not (self._repeatable and _connection_failed(error)):
+            if not (self._rpc.repeatable and _connection_failed(error)):
                 raise from_rpc_error(error, self._service) from error
         # Safe also for a mutation: its key travels along, so that it takes effect once.
         await self._services.reconnect(self._service)
@@ -113,7 +115,7 @@ class ServiceCall:
             raise from_rpc_error(error, self._service) from error
 
     async def _attempt(self, data: bytes, metadata: tuple[tuple[str, str], ...]) -> Reply:
-        call = (self._stub or self._open())(data, metadata=metadata, timeout=self._services.timeout)
+        call = (self._stub or self._open())(data, metadata=metadata, timeout=self._timeout)
         message = await call
         if not self._mutates:
             return Reply(message)

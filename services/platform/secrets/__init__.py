@@ -1,0 +1,1 @@
+"""Secrets: set by administrators, used by the services they belong to, read back by nobody."""

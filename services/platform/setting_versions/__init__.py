@@ -1,0 +1,1 @@
+"""Settings of the platform and of each workspace, kept as versions."""
