@@ -186,6 +186,7 @@ def test_a_running_service_uses_a_new_version_at_once(platform: Platform) -> Non
             assert len(fetches) == 2
         finally:
             hearing.cancel()
+            await asyncio.wait([hearing])
             await services.close()
 
     with platform.api(("integration_admin",)) as api:
