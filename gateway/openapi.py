@@ -116,7 +116,7 @@ class _Operation:
     def _responses(self) -> Json:
         problems = openapi_parts.problems(
             public=self._rpc.access == "public",
-            addresses_one=bool(self._in_path),
+            addresses_one=bool(self._in_path) or self._conditional,
             mutates=self._rpc.mutates,
             has_body=bool(self._body),
         )

@@ -15,16 +15,14 @@ from typing import Generic, Protocol, TypeVar
 import asyncpg
 from google.protobuf.message import Message
 
-from kit import clock, ids, logs
+from kit import clock, logs
 from kit.announcements import Announcements
-from kit.call import PLATFORM_WORKSPACE, Call
+from kit.call import PLATFORM_WORKSPACE
 from kit.copies import Copies, Copy
-from kit.database import Database
+from kit.database import Database, workspace_scope
 from kit.errors import Problem
 from kit.events import ReceivedEvent
-from kit.identity import Principal
 from kit.setting_keys import with_defaults
-from kit.unit_of_work import unit_of_work
 from opsfield.platform.v1.settings_pb2 import FetchSettingsResponse, PlatformSettings, WorkspaceSettings
 
 TOPIC = "internal.settings.changed"
@@ -68,8 +66,7 @@ class SettingsReader(Protocol):
 class LiveSettings:
     """`load_saved` first, then `run()` for ever; `start` waits until the platform's settings are known."""
 
-    def __init__(self, fetch: Fetch, announcements: Announcements, *, service: str, database: Database) -> None:
-        self._service = service
+    def __init__(self, fetch: Fetch, announcements: Announcements, *, database: Database) -> None:
         self._database = database
         self._unsaved: asyncio.Queue[tuple[str, FetchSettingsResponse]] = asyncio.Queue()
         self._fetch = fetch
@@ -149,10 +146,9 @@ class LiveSettings:
         return response
 
     async def _save(self, workspace_id: str, response: FetchSettingsResponse) -> None:
-        principal = Principal(f"service:{self._service}", workspace_id=workspace_id, service=self._service)
-        call = Call("settings/save", principal, correlation_id=ids.new_id())
-        async with unit_of_work(self._database, call, service=self._service) as work:
-            await work.execute(_SAVE, workspace_id, response.version, response.SerializeToString(), work.now)
+        values = (workspace_id, response.version, response.SerializeToString(), clock.now())
+        async with self._database.transaction(f"BEGIN; {workspace_scope(workspace_id)}") as connection:
+            await connection.execute(_SAVE, *values)
 
 
 class DefaultSettings:

@@ -100,7 +100,6 @@ class _Process:
         live = LiveSettings(
             self._settings_source(database) if self._settings_source else client.fetch_settings,
             announcements,
-            service=self._service,
             database=database,
         )
         secrets = SecretReader(client.fetch_secret, announcements)

@@ -54,7 +54,7 @@ async def test_every_operation_says_who_may_call_it_and_what_may_go_wrong(docume
         assert all(f"`{role}`" in operation["description"] for role in operation["x-opsfield-roles"])
         assert operation["responses"].keys() >= {"401", "403", "429"}
         parameters = {each.get("$ref", "").split("/")[-1] for each in operation["parameters"]}
-        assert "workspace-id" in parameters
+        assert ("workspace-id" in parameters) == (not path.startswith("/api/v1/platform/"))
         assert ("idempotency-key" in parameters) == (verb != "GET")
 
 

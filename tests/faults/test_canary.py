@@ -38,7 +38,7 @@ class Collector:
         self.received: list[bytes] = []
         self._lock = threading.Lock()
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
         return grpc.unary_unary_rpc_method_handler(self._export) if details.method == EXPORT else None
 
     def _export(self, data: bytes, _context: grpc.ServicerContext) -> bytes:
@@ -64,7 +64,7 @@ def collector() -> Iterator[tuple[Collector, str]]:
 def test_a_secret_is_found_nowhere(tmp_path: Path, logs: str) -> None:
     with collector() as (traces, endpoint):
         variables = {"LOG_LEVEL": "debug", "LOG_FORMAT": logs, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
-        programs = {name: variables for name in (*SERVICES, "gateway")}
+        programs = dict.fromkeys((*SERVICES, "gateway"), variables)
         programs["gateway"] = {**variables, "RATE_LIMIT_PER_MINUTE": "0"}
         with Platform(tmp_path, services=("platform", "integrations"), extra_env=programs) as platform:
             answers = set_and_use(platform)
@@ -75,14 +75,18 @@ def test_a_secret_is_found_nowhere(tmp_path: Path, logs: str) -> None:
         "answers": (b"github.webhook", answers),
         "events": (b"github.webhook", [json.dumps(events).encode()]),
         "traces": (b"/api/v1/platform/secrets/{key}", traces.received),
-        "logs": (b"SetPlatformSecret", [path.read_bytes() for path in sorted((tmp_path / "logs").glob("*.log"))]),
+        "logs": (b"SetPlatformSecret", contents_of(tmp_path / "logs")),
         # Tables, indexes, write-ahead log, all of it: the server was stopped in order before.
-        "database": (b"github.webhook", [path.read_bytes() for path in (tmp_path / "postgres").rglob("*") if path.is_file()]),
-    }  # fmt: skip
+        "database": (b"github.webhook", contents_of(tmp_path / "postgres")),
+    }
     for place, (control, contents) in written.items():
         assert any(control in each for each in contents), f"the search does not look at the {place}"
         for form, needle in FORMS.items():
             assert not any(needle in each for each in contents), f"the canary is in the {place}, {form}"
+
+
+def contents_of(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
 def set_and_use(platform: Platform) -> list[bytes]:

@@ -61,7 +61,8 @@ def test_a_rotation_that_is_killed_finishes_on_the_next_run(platform: Platform) 
     assert (check.returncode, check.stdout.splitlines()[0]) == (0, f"1: {data_keys} data keys (current)")
     keys.write_text(f"# the current one\n{new}\n{old}\n")
 
-    for point, done in (("before-commit:1", 0), ("after-commit:1", 50), ("before-commit:2", 66)):  # a batch is of one workspace
+    # A batch is of one workspace: 50 keys, 16, then 50 of the next.
+    for point, done in (("before-commit:1", 0), ("after-commit:1", 50), ("before-commit:2", 66)):
         killed = rotate(platform, crash_at=point)
         assert killed.returncode == DEATH, killed.stderr
         assert rotate(platform, "--check").stdout.splitlines() == [

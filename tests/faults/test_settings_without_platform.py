@@ -24,7 +24,10 @@ def saved_version(platform: Platform, workspace: str) -> int | None:
     async def read() -> int | None:
         connection = await asyncpg.connect(with_database(platform.stack.admin_url, "ops"))
         try:
-            return await connection.fetchval("SELECT version FROM settings_copies WHERE workspace_id = $1", workspace)
+            version: int | None = await connection.fetchval(
+                "SELECT version FROM settings_copies WHERE workspace_id = $1", workspace
+            )
+            return version
         finally:
             await connection.close()
 
