@@ -53,7 +53,8 @@ async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     stopping = asyncio.create_task(client.stop())
     try:
         await asyncio.wait([stopping], timeout=_STOP_TIMEOUT)
-        if stopping.done():
+        # A client may end in the cancellation of a task of its own, which is no cancellation of ours.
+        if stopping.done() and not stopping.cancelled():
             stopping.result()
     except (KafkaError, OSError):
         return

@@ -12,7 +12,7 @@ from kit import kafka
 class Client:
     """Stops when it is let, or fails to."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
         self.let_stop = asyncio.Event()
         self.stopped = False
         self._error = error
@@ -76,3 +76,10 @@ async def test_whoever_is_cancelled_while_a_client_stops_learns_of_it(turns: int
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+async def test_a_client_that_ends_in_a_cancellation_of_its_own_is_stopped() -> None:
+    client: Any = Client(asyncio.CancelledError())
+    client.let_stop.set()
+    await kafka.stop(client)
+    assert client.stopped
