@@ -153,7 +153,7 @@ class ResourceHandlers:
         missing = await self.store.missing_references(work, after, changed)
         if missing:
             raise Invalid.fields(
-                *(FieldError(each.json_name, f"names nothing among this workspace's {each.kind}") for each in missing)
+                *(FieldError(place, f"names nothing among this workspace's {kind}") for place, kind in missing)
             )
 
     def _handler(self, name: str) -> Handler:

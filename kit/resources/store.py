@@ -83,19 +83,22 @@ class ResourceStore:
         """Mark a row that is locked as deleted."""
         await work.execute(self._delete, work.call.workspace_id, resource_id, work.now)
 
-    async def missing_references(self, work: UnitOfWork, row: Row, references: Iterable[Reference]) -> list[Reference]:
-        """Those of the references that name nothing in this workspace. What they do name cannot be deleted until the
-        unit of work ends."""
+    async def missing_references(
+        self, work: UnitOfWork, row: Row, references: Iterable[Reference]
+    ) -> list[tuple[str, str]]:
+        """Place and kind of each id that names nothing in this workspace. What the others name cannot be deleted until
+        the unit of work ends."""
         missing = []
         for reference in references:
-            found = await work.fetchval(
-                f"SELECT true FROM {reference.table} "
-                "WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE",
+            places = reference.places(row)
+            rows = await work.fetch(
+                f"SELECT id FROM {reference.table} "
+                "WHERE workspace_id = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL ORDER BY id FOR SHARE",
                 work.call.workspace_id,
-                row[reference.field],
+                [each for _, each in places],
             )
-            if not found:
-                missing.append(reference)
+            found = {each["id"] for each in rows}
+            missing += [(place, reference.kind) for place, each in places if each not in found]
         return missing
 
     async def next_number(self, work: UnitOfWork) -> int:
@@ -105,9 +108,9 @@ class ResourceStore:
 
     async def count_referring(self, work: UnitOfWork, resource_id: str, referring: Kind, reference: Reference) -> int:
         """How many rows of `referring` name this resource."""
+        names = f"{reference.field} @> ARRAY[$2::uuid]" if reference.repeated else f"{reference.field} = $2"
         count: int = await work.fetchval(
-            f"SELECT count(*) FROM {referring.table} "
-            f"WHERE workspace_id = $1 AND {reference.field} = $2 AND deleted_at IS NULL",
+            f"SELECT count(*) FROM {referring.table} WHERE workspace_id = $1 AND {names} AND deleted_at IS NULL",
             work.call.workspace_id,
             resource_id,
         )

@@ -2,24 +2,47 @@
 
 from collections.abc import Mapping
 
+from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
-from kit.rpc import Handler
+from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wiring
+from services.ops.change.changes.handlers import ChangeHandlers
+from services.ops.change.changes.kind import CHANGES
+from services.ops.directory.assets.handlers import AssetHandlers
+from services.ops.directory.assets.kind import ASSETS
+from services.ops.directory.belonging import PrimaryHandlers
 from services.ops.directory.clients.kind import CLIENTS
+from services.ops.directory.contacts.kind import CONTACTS
+from services.ops.directory.sites.kind import SITES
+from services.ops.knowledge.articles import rules as article_rules
+from services.ops.knowledge.articles.kind import ARTICLES
+from services.ops.knowledge.handlers import PublishingHandlers
+from services.ops.knowledge.runbooks import rules as runbook_rules
+from services.ops.knowledge.runbooks.kind import RUNBOOKS
 from services.ops.service_desk.tickets.handlers import TicketHandlers
 from services.ops.service_desk.tickets.kind import TICKETS
 
 NAME = "ops"
 
-KINDS = (CLIENTS, TICKETS)
+DIRECTORY = (CLIENTS, SITES, CONTACTS, ASSETS)
+KNOWLEDGE = (RUNBOOKS, ARTICLES)
+SERVICE_DESK = (TICKETS,)
+KINDS = (*DIRECTORY, *KNOWLEDGE, CHANGES, *SERVICE_DESK)
 
 
 def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
+    tickets = TicketHandlers(TICKETS, KINDS, settings)
     return {
         **ResourceHandlers(CLIENTS, KINDS).by_path(),
-        **TicketHandlers(TICKETS, KINDS, settings).by_path(),
+        **PrimaryHandlers(SITES, KINDS).by_path(),
+        **PrimaryHandlers(CONTACTS, KINDS).by_path(),
+        **AssetHandlers(ASSETS, KINDS).by_path(),
+        **PublishingHandlers(RUNBOOKS, KINDS, runbook_rules.publish).by_path(),
+        **PublishingHandlers(ARTICLES, KINDS, article_rules.publish).by_path(),
+        **ChangeHandlers(CHANGES, KINDS).by_path(),
+        **tickets.by_path(),
     }
 
 

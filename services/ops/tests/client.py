@@ -14,14 +14,30 @@ from google.protobuf.message import Message
 from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
-from opsfield.ops.v1 import clients_pb2, tickets_pb2
+from opsfield.ops.v1 import (
+    assets_pb2,
+    changes_pb2,
+    clients_pb2,
+    contacts_pb2,
+    knowledge_articles_pb2,
+    runbooks_pb2,
+    sites_pb2,
+    tickets_pb2,
+)
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
 RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
 ENGINEER = frozenset({"ops_engineer"})
-# The requests of the two kinds, by the name of their message.
-REQUESTS: Mapping[str, Any] = vars(clients_pb2) | vars(tickets_pb2)
+# The requests of all kinds, by the name of their message.
+REQUESTS: Mapping[str, Any] = {
+    name: message
+    for module in (
+        *(assets_pb2, changes_pb2, clients_pb2, contacts_pb2, knowledge_articles_pb2, runbooks_pb2, sites_pb2),
+        tickets_pb2,
+    )
+    for name, message in vars(module).items()
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,16 @@ class Ops:
         self.notes["replayed"] = ("idempotency-replayed", "true") in tuple(await sending.trailing_metadata())
         return rpc.response_class.FromString(body)
 
+    async def create(self, resource: Any, **call: Any) -> Any:
+        """Create a resource from the fields that are set in the message."""
+        kind = type(resource).__name__
+        request = REQUESTS[f"Create{kind}Request"](**{contract.snake_case(kind): resource})
+        return await self.call(f"Create{kind}", request, **call)
+
+    async def page(self, kind: str, **query: Any) -> Any:
+        """A page of a kind, named as in its rpc: `Sites`."""
+        return await self.call(f"List{kind}", REQUESTS[f"List{kind}Request"](**query))
+
     async def create_client(self, name: str = "Acme", **fields: Any) -> Client:
         request = clients_pb2.CreateClientRequest(client=Client(name=name, **fields))
         client: Client = await self.call("CreateClient", request)
@@ -87,7 +113,7 @@ class Ops:
     async def replace(self, resource: Any, **call: Any) -> Any:
         """Write the whole resource."""
         kind = type(resource).__name__
-        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{kind.lower(): resource})
+        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{contract.snake_case(kind): resource})
         return await self.call(f"Replace{kind}", request, **call)
 
     async def patch(self, resource: Any, *cleared: str, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
@@ -96,7 +122,7 @@ class Ops:
         request = REQUESTS[f"Update{kind}Request"](
             id=resource.id,
             update_mask=FieldMask(paths=[*fields, *cleared]),
-            **{kind.lower(): type(resource)(**fields)},
+            **{contract.snake_case(kind): type(resource)(**fields)},
         )
         return await self.call(f"Update{kind}", request, **(call or {}))
 
