@@ -21,7 +21,12 @@ class Lifecycle:
             return
         legal = self.initial if before is None else self.moves[before]
         if after not in legal:
-            where = f"A new {self.noun} cannot be" if before is None else f"A {self.noun} cannot go from {before} to"
+            article = "An" if self.noun[0] in "aeiou" else "A"
+            where = (
+                f"A new {self.noun} cannot be"
+                if before is None
+                else f"{article} {self.noun} cannot go from {before} to"
+            )
             options = ", ".join(sorted(legal)) if legal else "nothing, it is final"
             raise IllegalTransition(f"{where} {after}; legal: {options}.")
 

@@ -14,14 +14,18 @@ from google.protobuf.message import Message
 from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
-from opsfield.ops.v1 import clients_pb2, tickets_pb2
+from opsfield.ops.v1 import clients_pb2, contracts_pb2, invoices_pb2, payments_pb2, quotes_pb2, tickets_pb2
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
 RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
 ENGINEER = frozenset({"ops_engineer"})
-# The requests of the two kinds, by the name of their message.
-REQUESTS: Mapping[str, Any] = vars(clients_pb2) | vars(tickets_pb2)
+# The requests of the kinds, by the name of their message.
+REQUESTS: Mapping[str, Any] = {
+    name: value
+    for module in (clients_pb2, tickets_pb2, invoices_pb2, payments_pb2, quotes_pb2, contracts_pb2)
+    for name, value in vars(module).items()
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,16 @@ class Ops:
         request = tickets_pb2.CreateTicketRequest(ticket=Ticket(subject=subject, client_id=client.id, **fields))
         ticket: Ticket = await self.call("CreateTicket", request)
         return ticket
+
+    async def create(self, resource: Any, **call: Any) -> Any:
+        """Create a resource of any kind."""
+        kind = type(resource).__name__
+        return await self.call(f"Create{kind}", REQUESTS[f"Create{kind}Request"](**{kind.lower(): resource}), **call)
+
+    async def act(self, verb: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Call the action of a resource that is named so: `issue`."""
+        name = f"{verb.capitalize()}{type(resource).__name__}"
+        return await self.call(name, REQUESTS[f"{name}Request"](id=resource.id, **fields), **(call or {}))
 
     async def get(self, resource: Any) -> Any:
         """The resource as it is now."""
