@@ -102,9 +102,9 @@ class ResourceHandlers:
         """Refuse a deletion (Conflict) for reasons other than resources that refer to this one."""
 
     async def insert(self, work: UnitOfWork, row: Row) -> Message:
-        """Create a resource from the writable fields in `row`. Raises what the rules raise, Invalid for a reference
-        to nothing, Conflict when a unique field is taken."""
-        row |= {"id": ids.new_id(), **self._derived_defaults()}
+        """Create a resource from the writable fields in `row`, and those derived ones that are given. Raises what the
+        rules raise, Invalid for a reference to nothing, Conflict when a unique field is taken."""
+        row |= {"id": ids.new_id(), **self._derived_defaults(), **row}
         self._fill_defaults(row)
         self.kind.rules(None, row, work.now)
         await self._check_references(work, None, row)

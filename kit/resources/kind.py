@@ -100,7 +100,9 @@ class Kind:
     @cached_property
     def derived(self) -> tuple[str, ...]:
         """Fields that only rules set, such as `resolved_at`."""
-        return tuple(each.name for each in self.fields if contract.is_output_only(each) and each.name not in _STANDARD)
+        return tuple(
+            each.name for each in self.fields if contract.is_output_only(each) and each.name not in self._standard
+        )
 
     @cached_property
     def stored(self) -> tuple[str, ...]:
@@ -110,6 +112,11 @@ class Kind:
     @cached_property
     def searchable(self) -> tuple[str, ...]:
         return tuple(each.name for each in self.fields if not contract.field_options(each).unsearchable)
+
+    @cached_property
+    def _standard(self) -> frozenset[str]:
+        """The fields that are set for every kind. Without a prefix, a number is for the kind's own rules to give."""
+        return frozenset(_STANDARD) - (frozenset() if self.number_prefix else {"number"})
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
@@ -122,7 +129,7 @@ class Kind:
     @cached_property
     def nullable(self) -> frozenset[str]:
         """Columns that may be NULL, which sort last."""
-        required = {*self.defaults, *_STANDARD}
+        required = {*self.defaults, *self._standard}
         return frozenset(
             each.name
             for each in self.fields

@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 
-from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
-from kit.rpc import Handler, bind
+from kit.rpc import Handler
 from kit.wiring import Foundation, Wiring
+from services.ops.billing.contracts.handlers import ContractHandlers
+from services.ops.billing.contracts.kind import CONTRACTS
+from services.ops.billing.invoices.handlers import InvoiceHandlers
+from services.ops.billing.invoices.kind import INVOICES
+from services.ops.billing.payments.handlers import PaymentHandlers
+from services.ops.billing.payments.kind import PAYMENTS
+from services.ops.billing.quotes.handlers import QuoteHandlers
+from services.ops.billing.quotes.kind import QUOTES
+from services.ops.billing.sweep import BillingSweep
 from services.ops.change.changes.handlers import ChangeHandlers
 from services.ops.change.changes.kind import CHANGES
 from services.ops.directory.assets.handlers import AssetHandlers
@@ -28,12 +36,14 @@ NAME = "ops"
 DIRECTORY = (CLIENTS, SITES, CONTACTS, ASSETS)
 KNOWLEDGE = (RUNBOOKS, ARTICLES)
 SERVICE_DESK = (TICKETS,)
-KINDS = (*DIRECTORY, *KNOWLEDGE, CHANGES, *SERVICE_DESK)
+BILLING = (CONTRACTS, QUOTES, INVOICES, PAYMENTS)
+KINDS = (*DIRECTORY, *KNOWLEDGE, CHANGES, *SERVICE_DESK, *BILLING)
 
 
 def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     tickets = TicketHandlers(TICKETS, KINDS, settings)
+    invoices = InvoiceHandlers(INVOICES, KINDS)
     return {
         **ResourceHandlers(CLIENTS, KINDS).by_path(),
         **PrimaryHandlers(SITES, KINDS).by_path(),
@@ -43,9 +53,14 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
         **PublishingHandlers(ARTICLES, KINDS, article_rules.publish).by_path(),
         **ChangeHandlers(CHANGES, KINDS).by_path(),
         **tickets.by_path(),
+        **ContractHandlers(CONTRACTS, KINDS).by_path(),
+        **QuoteHandlers(QUOTES, KINDS, invoices).by_path(),
+        **invoices.by_path(),
+        **PaymentHandlers(PAYMENTS, KINDS, invoices).by_path(),
     }
 
 
 def wire(foundation: Foundation) -> Wiring:
     """What `python -m services.ops` serves."""
-    return Wiring(handlers=handlers(foundation.settings))
+    billing = BillingSweep(foundation.database, foundation.relay_url)
+    return Wiring(handlers=handlers(foundation.settings), loops=(billing.run,))

@@ -1,5 +1,7 @@
 """A caller of the ops service over gRPC, with the identity that the gateway would give it."""
 
+import importlib
+import pkgutil
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,16 +16,8 @@ from google.protobuf.message import Message
 from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
-from opsfield.ops.v1 import (
-    assets_pb2,
-    changes_pb2,
-    clients_pb2,
-    contacts_pb2,
-    knowledge_articles_pb2,
-    runbooks_pb2,
-    sites_pb2,
-    tickets_pb2,
-)
+import opsfield.ops.v1
+from opsfield.ops.v1 import clients_pb2, tickets_pb2
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
@@ -31,12 +25,9 @@ RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
 ENGINEER = frozenset({"ops_engineer"})
 # The requests of all kinds, by the name of their message.
 REQUESTS: Mapping[str, Any] = {
-    name: message
-    for module in (
-        *(assets_pb2, changes_pb2, clients_pb2, contacts_pb2, knowledge_articles_pb2, runbooks_pb2, sites_pb2),
-        tickets_pb2,
-    )
-    for name, message in vars(module).items()
+    name: value
+    for module in pkgutil.iter_modules(opsfield.ops.v1.__path__, "opsfield.ops.v1.")
+    for name, value in vars(importlib.import_module(module.name)).items()
 }
 
 
@@ -104,6 +95,16 @@ class Ops:
         request = tickets_pb2.CreateTicketRequest(ticket=Ticket(subject=subject, client_id=client.id, **fields))
         ticket: Ticket = await self.call("CreateTicket", request)
         return ticket
+
+    async def create(self, resource: Any, **call: Any) -> Any:
+        """Create a resource of any kind."""
+        kind = type(resource).__name__
+        return await self.call(f"Create{kind}", REQUESTS[f"Create{kind}Request"](**{kind.lower(): resource}), **call)
+
+    async def act(self, verb: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Call the action of a resource that is named so: `issue`."""
+        name = f"{verb.capitalize()}{type(resource).__name__}"
+        return await self.call(name, REQUESTS[f"{name}Request"](id=resource.id, **fields), **(call or {}))
 
     async def get(self, resource: Any) -> Any:
         """The resource as it is now."""
