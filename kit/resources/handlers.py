@@ -102,9 +102,9 @@ class ResourceHandlers:
         """Refuse a deletion (Conflict) for reasons other than resources that refer to this one."""
 
     async def insert(self, work: UnitOfWork, row: Row) -> Message:
-        """Create a resource from the writable fields in `row`. Raises what the rules raise, Invalid for a reference
-        to nothing, Conflict when a unique field is taken."""
-        row |= {"id": ids.new_id(), **self._derived_defaults()}
+        """Create a resource from the writable fields in `row`, and any others that its maker sets. Raises what the
+        rules raise, Invalid for a reference to nothing, Conflict when a unique field is taken."""
+        row |= {"id": ids.new_id(), **self._derived_defaults(), **row}
         self._fill_defaults(row)
         self.kind.rules(None, row, work.now)
         await self._check_references(work, None, row)
@@ -117,6 +117,15 @@ class ResourceHandlers:
         """Change a resource: locked, checked against If-Match, changed by `apply`, judged by the rules, written if
         anything is different. Raises NotFound, PreconditionFailed, and what `insert` raises."""
         before = dict(self._locked(await self.store.lock(work, resource_id), resource_id, work))
+        return await self.amend(work, before, apply)
+
+    async def lock(self, work: UnitOfWork, resource_id: str) -> Row:
+        """The resource, held against other changes until the end of the unit of work. Raises NotFound."""
+        return dict(self._found(await self.store.lock(work, resource_id), resource_id))
+
+    async def amend(self, work: UnitOfWork, before: Row, apply: Callable[[Row], None]) -> Message:
+        """Change a row that this unit of work has locked, as `change` does but without If-Match: for what follows from
+        a change of something else."""
         after = dict(before)
         apply(after)
         self._fill_defaults(after)

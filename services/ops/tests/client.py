@@ -14,14 +14,36 @@ from google.protobuf.message import Message
 from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
-from opsfield.ops.v1 import clients_pb2, tickets_pb2
+from opsfield.ops.v1 import (
+    alerts_pb2,
+    clients_pb2,
+    incidents_pb2,
+    sla_policies_pb2,
+    ticket_comments_pb2,
+    ticket_sla_pb2,
+    tickets_pb2,
+    time_entries_pb2,
+)
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
 RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
 ENGINEER = frozenset({"ops_engineer"})
-# The requests of the two kinds, by the name of their message.
-REQUESTS: Mapping[str, Any] = vars(clients_pb2) | vars(tickets_pb2)
+# The messages of all kinds, by their names.
+REQUESTS: Mapping[str, Any] = {
+    name: value
+    for module in (
+        alerts_pb2,
+        clients_pb2,
+        incidents_pb2,
+        sla_policies_pb2,
+        ticket_comments_pb2,
+        ticket_sla_pb2,
+        tickets_pb2,
+        time_entries_pb2,
+    )
+    for name, value in vars(module).items()
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +101,16 @@ class Ops:
         ticket: Ticket = await self.call("CreateTicket", request)
         return ticket
 
+    async def create(self, resource: Any, **call: Any) -> Any:
+        """Create what the message describes."""
+        kind = type(resource).__name__
+        request = REQUESTS[f"Create{kind}Request"](**{contract.snake_case(kind): resource})
+        return await self.call(f"Create{kind}", request, **call)
+
+    async def act(self, name: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Call an action of the resource: `act("MergeTicket", ticket, reason="…")`."""
+        return await self.call(name, REQUESTS[f"{name}Request"](id=resource.id, **fields), **(call or {}))
+
     async def get(self, resource: Any) -> Any:
         """The resource as it is now."""
         kind = type(resource).__name__
@@ -87,7 +119,7 @@ class Ops:
     async def replace(self, resource: Any, **call: Any) -> Any:
         """Write the whole resource."""
         kind = type(resource).__name__
-        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{kind.lower(): resource})
+        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{contract.snake_case(kind): resource})
         return await self.call(f"Replace{kind}", request, **call)
 
     async def patch(self, resource: Any, *cleared: str, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
@@ -96,7 +128,7 @@ class Ops:
         request = REQUESTS[f"Update{kind}Request"](
             id=resource.id,
             update_mask=FieldMask(paths=[*fields, *cleared]),
-            **{kind.lower(): type(resource)(**fields)},
+            **{contract.snake_case(kind): type(resource)(**fields)},
         )
         return await self.call(f"Update{kind}", request, **(call or {}))
 
@@ -115,6 +147,12 @@ class Ops:
             "ListClients", clients_pb2.ListClientsRequest(**query)
         )
         return answer
+
+    async def comment(self, ticket: Ticket, body: str = "Hello.", **fields: Any) -> Any:
+        """Comment on the ticket."""
+        comment = ticket_comments_pb2.TicketComment(body=body, **fields)
+        request = ticket_comments_pb2.CreateTicketCommentRequest(ticket_id=ticket.id, comment=comment)
+        return await self.call("CreateTicketComment", request)
 
     async def subjects(self, **query: Any) -> list[str]:
         """The subjects of the tickets that are listed, in their order."""

@@ -1,0 +1,38 @@
+"""What incidents have beside the standard way of a kind."""
+
+from google.protobuf.message import Message
+
+from kit.resources.handlers import ResourceHandlers
+from kit.resources.kind import Row
+from kit.unit_of_work import UnitOfWork
+from opsfield.ops.v1 import incidents_pb2
+from services.ops.service_desk.incidents import rules
+
+# What is named cannot be deleted until the unit of work ends.
+_KNOWN = "SELECT id FROM {} WHERE workspace_id = $1 AND id = ANY($2) AND deleted_at IS NULL ORDER BY id FOR SHARE"
+_TABLES = {"client_ids": "clients", "alert_ids": "alerts", "ticket_ids": "tickets"}
+_UNRESOLVED = """
+SELECT id FROM alerts WHERE workspace_id = $1 AND id = ANY($2) AND status <> 'resolved' AND deleted_at IS NULL
+ORDER BY id FOR SHARE
+"""
+
+
+class IncidentHandlers(ResourceHandlers):
+    """IncidentService."""
+
+    async def add_incident_note(self, request: incidents_pb2.AddIncidentNoteRequest, work: UnitOfWork) -> Message:
+        return await self.change(
+            work, request.id, lambda incident: rules.add_note(incident, request.note, now=work.now)
+        )
+
+    async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
+        workspace_id = work.call.workspace_id
+        for field, json_name in rules.LISTS.items():
+            new = [each for each in after[field] if before is None or each not in before[field]]
+            if new:
+                known = await work.fetch(_KNOWN.format(_TABLES[field]), workspace_id, new)
+                old = [each for each in after[field] if each not in new]
+                rules.check_known(json_name, after[field], [*old, *(row["id"] for row in known)])
+        if rules.is_resolving(before, after) and after["alert_ids"]:
+            rules.check_alerts(after, len(await work.fetch(_UNRESOLVED, workspace_id, after["alert_ids"])))
+        rules.sign(after, work.call.principal.subject)
