@@ -117,6 +117,15 @@ class ResourceHandlers:
         """Change a resource: locked, checked against If-Match, changed by `apply`, judged by the rules, written if
         anything is different. Raises NotFound, PreconditionFailed, and what `insert` raises."""
         before = dict(self._locked(await self.store.lock(work, resource_id), resource_id, work))
+        return await self.amend(work, before, apply)
+
+    async def lock(self, work: UnitOfWork, resource_id: str) -> Row:
+        """The resource, held against other changes until the end of the unit of work. Raises NotFound."""
+        return dict(self._found(await self.store.lock(work, resource_id), resource_id))
+
+    async def amend(self, work: UnitOfWork, before: Row, apply: Callable[[Row], None]) -> Message:
+        """Change a row that this unit of work has locked, as `change` does but without If-Match: for what follows from
+        a change of something else."""
         after = dict(before)
         apply(after)
         self._fill_defaults(after)

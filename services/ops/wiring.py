@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
-from kit.rpc import Handler
+from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wiring
 from services.ops.billing.contracts.handlers import ContractHandlers
 from services.ops.billing.contracts.kind import CONTRACTS
@@ -28,16 +29,27 @@ from services.ops.knowledge.articles.kind import ARTICLES
 from services.ops.knowledge.handlers import PublishingHandlers
 from services.ops.knowledge.runbooks import rules as runbook_rules
 from services.ops.knowledge.runbooks.kind import RUNBOOKS
+from services.ops.monitoring.alerts.handlers import AlertHandlers
+from services.ops.monitoring.alerts.kind import ALERTS
+from services.ops.service_desk.incidents.handlers import IncidentHandlers
+from services.ops.service_desk.incidents.kind import INCIDENTS
+from services.ops.service_desk.sla.breaches import BreachSweep
+from services.ops.service_desk.sla.handlers import TicketSlaHandlers
+from services.ops.service_desk.sla_policies.handlers import SlaPolicyHandlers
+from services.ops.service_desk.sla_policies.kind import SLA_POLICIES
+from services.ops.service_desk.ticket_comments.handlers import TicketCommentHandlers
 from services.ops.service_desk.tickets.handlers import TicketHandlers
 from services.ops.service_desk.tickets.kind import TICKETS
+from services.ops.service_desk.time_entries.handlers import TimeEntryHandlers
+from services.ops.service_desk.time_entries.kind import TIME_ENTRIES
 
 NAME = "ops"
 
 DIRECTORY = (CLIENTS, SITES, CONTACTS, ASSETS)
 KNOWLEDGE = (RUNBOOKS, ARTICLES)
-SERVICE_DESK = (TICKETS,)
+SERVICE_DESK = (SLA_POLICIES, TICKETS, TIME_ENTRIES, INCIDENTS)
 BILLING = (CONTRACTS, QUOTES, INVOICES, PAYMENTS)
-KINDS = (*DIRECTORY, *KNOWLEDGE, CHANGES, *SERVICE_DESK, *BILLING)
+KINDS = (*DIRECTORY, *KNOWLEDGE, CHANGES, *SERVICE_DESK, ALERTS, *BILLING)
 
 
 def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
@@ -52,7 +64,13 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
         **PublishingHandlers(RUNBOOKS, KINDS, runbook_rules.publish).by_path(),
         **PublishingHandlers(ARTICLES, KINDS, article_rules.publish).by_path(),
         **ChangeHandlers(CHANGES, KINDS).by_path(),
+        **SlaPolicyHandlers(SLA_POLICIES, KINDS).by_path(),
         **tickets.by_path(),
+        **_of("TicketCommentService", TicketCommentHandlers(tickets)),
+        **_of("TicketSlaService", TicketSlaHandlers()),
+        **TimeEntryHandlers(TIME_ENTRIES, KINDS, tickets).by_path(),
+        **IncidentHandlers(INCIDENTS, KINDS).by_path(),
+        **AlertHandlers(ALERTS, KINDS, tickets).by_path(),
         **ContractHandlers(CONTRACTS, KINDS).by_path(),
         **QuoteHandlers(QUOTES, KINDS, invoices).by_path(),
         **invoices.by_path(),
@@ -62,5 +80,11 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
 
 def wire(foundation: Foundation) -> Wiring:
     """What `python -m services.ops` serves."""
+    breaches = BreachSweep(foundation.database, foundation.relay_url)
     billing = BillingSweep(foundation.database, foundation.relay_url)
-    return Wiring(handlers=handlers(foundation.settings), loops=(billing.run,))
+    return Wiring(handlers=handlers(foundation.settings), loops=(breaches.run, billing.run))
+
+
+def _of(service: str, handlers: object) -> dict[str, Handler]:
+    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == service]
+    return bind(rpcs, handlers)

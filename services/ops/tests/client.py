@@ -13,11 +13,11 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+import opsfield.ops.v1
 from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
-import opsfield.ops.v1
-from opsfield.ops.v1 import clients_pb2, tickets_pb2
+from opsfield.ops.v1 import clients_pb2, ticket_comments_pb2, tickets_pb2
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
@@ -96,14 +96,12 @@ class Ops:
         ticket: Ticket = await self.call("CreateTicket", request)
         return ticket
 
-    async def create(self, resource: Any, **call: Any) -> Any:
-        """Create a resource of any kind."""
-        kind = type(resource).__name__
-        return await self.call(f"Create{kind}", REQUESTS[f"Create{kind}Request"](**{kind.lower(): resource}), **call)
-
     async def act(self, verb: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
         """Call the action of a resource that is named so: `issue`."""
-        name = f"{verb.capitalize()}{type(resource).__name__}"
+        return await self.do(f"{verb.capitalize()}{type(resource).__name__}", resource, call=call, **fields)
+
+    async def do(self, name: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Call an rpc on the resource: `do("MergeTicket", ticket, reason="…")`."""
         return await self.call(name, REQUESTS[f"{name}Request"](id=resource.id, **fields), **(call or {}))
 
     async def get(self, resource: Any) -> Any:
@@ -142,6 +140,12 @@ class Ops:
             "ListClients", clients_pb2.ListClientsRequest(**query)
         )
         return answer
+
+    async def comment(self, ticket: Ticket, body: str = "Hello.", **fields: Any) -> Any:
+        """Comment on the ticket."""
+        comment = ticket_comments_pb2.TicketComment(body=body, **fields)
+        request = ticket_comments_pb2.CreateTicketCommentRequest(ticket_id=ticket.id, comment=comment)
+        return await self.call("CreateTicketComment", request)
 
     async def subjects(self, **query: Any) -> list[str]:
         """The subjects of the tickets that are listed, in their order."""

@@ -3,7 +3,7 @@
 from kit import schema
 
 revision = "0017"
-down_revision = "0010"
+down_revision = "0016"
 
 INVOICES = """
 CREATE TYPE invoice_status AS ENUM ('draft', 'issued', 'partially_paid', 'paid', 'overdue', 'void');
