@@ -16,6 +16,7 @@ from services.ops.billing.payments.kind import PAYMENTS
 from services.ops.billing.quotes.handlers import QuoteHandlers
 from services.ops.billing.quotes.kind import QUOTES
 from services.ops.billing.sweep import BillingSweep
+from services.ops.bulk.handlers import BulkHandlers
 from services.ops.change.changes.handlers import ChangeHandlers
 from services.ops.change.changes.kind import CHANGES
 from services.ops.directory.assets.handlers import AssetHandlers
@@ -31,6 +32,7 @@ from services.ops.knowledge.runbooks import rules as runbook_rules
 from services.ops.knowledge.runbooks.kind import RUNBOOKS
 from services.ops.monitoring.alerts.handlers import AlertHandlers
 from services.ops.monitoring.alerts.kind import ALERTS
+from services.ops.monitoring.consumers import subscription as telemetry
 from services.ops.service_desk.incidents.handlers import IncidentHandlers
 from services.ops.service_desk.incidents.kind import INCIDENTS
 from services.ops.service_desk.sla.breaches import BreachSweep
@@ -42,6 +44,7 @@ from services.ops.service_desk.tickets.handlers import TicketHandlers
 from services.ops.service_desk.tickets.kind import TICKETS
 from services.ops.service_desk.time_entries.handlers import TimeEntryHandlers
 from services.ops.service_desk.time_entries.kind import TIME_ENTRIES
+from services.ops.summary.handlers import SummaryHandlers
 
 NAME = "ops"
 
@@ -56,25 +59,30 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     tickets = TicketHandlers(TICKETS, KINDS, settings)
     invoices = InvoiceHandlers(INVOICES, KINDS)
+    kinds: tuple[ResourceHandlers, ...] = (
+        ResourceHandlers(CLIENTS, KINDS),
+        PrimaryHandlers(SITES, KINDS),
+        PrimaryHandlers(CONTACTS, KINDS),
+        AssetHandlers(ASSETS, KINDS),
+        PublishingHandlers(RUNBOOKS, KINDS, runbook_rules.publish),
+        PublishingHandlers(ARTICLES, KINDS, article_rules.publish),
+        ChangeHandlers(CHANGES, KINDS),
+        SlaPolicyHandlers(SLA_POLICIES, KINDS),
+        tickets,
+        TimeEntryHandlers(TIME_ENTRIES, KINDS, tickets),
+        IncidentHandlers(INCIDENTS, KINDS),
+        AlertHandlers(ALERTS, KINDS, tickets),
+        ContractHandlers(CONTRACTS, KINDS),
+        QuoteHandlers(QUOTES, KINDS, invoices),
+        invoices,
+        PaymentHandlers(PAYMENTS, KINDS, invoices),
+    )
     return {
-        **ResourceHandlers(CLIENTS, KINDS).by_path(),
-        **PrimaryHandlers(SITES, KINDS).by_path(),
-        **PrimaryHandlers(CONTACTS, KINDS).by_path(),
-        **AssetHandlers(ASSETS, KINDS).by_path(),
-        **PublishingHandlers(RUNBOOKS, KINDS, runbook_rules.publish).by_path(),
-        **PublishingHandlers(ARTICLES, KINDS, article_rules.publish).by_path(),
-        **ChangeHandlers(CHANGES, KINDS).by_path(),
-        **SlaPolicyHandlers(SLA_POLICIES, KINDS).by_path(),
-        **tickets.by_path(),
+        **{path: handler for each in kinds for path, handler in each.by_path().items()},
         **_of("TicketCommentService", TicketCommentHandlers(tickets)),
         **_of("TicketSlaService", TicketSlaHandlers()),
-        **TimeEntryHandlers(TIME_ENTRIES, KINDS, tickets).by_path(),
-        **IncidentHandlers(INCIDENTS, KINDS).by_path(),
-        **AlertHandlers(ALERTS, KINDS, tickets).by_path(),
-        **ContractHandlers(CONTRACTS, KINDS).by_path(),
-        **QuoteHandlers(QUOTES, KINDS, invoices).by_path(),
-        **invoices.by_path(),
-        **PaymentHandlers(PAYMENTS, KINDS, invoices).by_path(),
+        **_of("BulkService", BulkHandlers({each.kind.name: each for each in kinds})),
+        **_of("SummaryService", SummaryHandlers()),
     }
 
 
@@ -82,7 +90,11 @@ def wire(foundation: Foundation) -> Wiring:
     """What `python -m services.ops` serves."""
     breaches = BreachSweep(foundation.database, foundation.relay_url)
     billing = BillingSweep(foundation.database, foundation.relay_url)
-    return Wiring(handlers=handlers(foundation.settings), loops=(breaches.run, billing.run))
+    return Wiring(
+        handlers=handlers(foundation.settings),
+        subscriptions=(telemetry(KINDS, foundation.settings),),
+        loops=(breaches.run, billing.run),
+    )
 
 
 def _of(service: str, handlers: object) -> dict[str, Handler]:

@@ -38,6 +38,15 @@ def total_of(lines: list[Line], currency: str, counts: Callable[[Line], bool]) -
     return money.written(amounts.total, currency)
 
 
+def time_entries(lines: list[Line]) -> list[tuple[str, str]]:
+    """The ids of the time entries that the lines bill, each with its place: `lines[0].timeEntryIds[2]`."""
+    return [
+        (f"lines[{index}].timeEntryIds[{position}]", entry_id)
+        for index, line in enumerate(lines)
+        for position, entry_id in enumerate(line.get("time_entry_ids") or ())
+    ]
+
+
 def _errors(lines: list[Line]) -> Iterator[FieldError]:
     for index, line in enumerate(lines):
         for name, json_name in _PERCENTAGES.items():

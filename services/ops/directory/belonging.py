@@ -19,7 +19,7 @@ class BelongingStore(ResourceStore):
         super().__init__(kind)
         self._demote_others = (
             f"UPDATE {kind.table} SET is_primary = false, updated_at = $4, version = version + 1 "
-            "WHERE workspace_id = $1 AND client_id = $2 AND id <> $3 AND is_primary AND deleted_at IS NULL"
+            "WHERE workspace_id = $1 AND client_id = $2 AND id <> $3 AND is_primary AND deleted_at IS NULL RETURNING id, version"
         )
 
     async def belongs(self, work: UnitOfWork, reference: Reference, row: Row) -> bool:
@@ -42,7 +42,9 @@ class BelongingStore(ResourceStore):
 
     async def demote_others(self, work: UnitOfWork, row: Row) -> None:
         """Take the primary place of the row's client from any other."""
-        await work.execute(self._demote_others, work.call.workspace_id, row["client_id"], row["id"], work.now)
+        arguments = (work.call.workspace_id, row["client_id"], row["id"], work.now)
+        for demoted in await work.fetch(self._demote_others, *arguments):
+            work.audit(demoted["id"], demoted["version"])
 
 
 class BelongingHandlers(ResourceHandlers):

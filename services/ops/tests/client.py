@@ -18,6 +18,7 @@ from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
 from opsfield.ops.v1 import clients_pb2, ticket_comments_pb2, tickets_pb2
+from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
@@ -90,6 +91,10 @@ class Ops:
         request = clients_pb2.CreateClientRequest(client=Client(name=name, **fields))
         client: Client = await self.call("CreateClient", request)
         return client
+
+    async def create_asset(self, client: Client, name: str = "srv-01", **fields: Any) -> Asset:
+        asset: Asset = await self.create(Asset(name=name, client_id=client.id, **fields))
+        return asset
 
     async def create_ticket(self, client: Client, subject: str = "Printer", **fields: Any) -> Ticket:
         request = tickets_pb2.CreateTicketRequest(ticket=Ticket(subject=subject, client_id=client.id, **fields))

@@ -16,6 +16,7 @@ from kit.live_settings import DefaultSettings
 from kit.resources.convert import row_of
 from kit.unit_of_work import unit_of_work
 from opsfield.ops.v1.alerts_pb2 import Alert, AlertLabel
+from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.monitoring.alerts import intake
@@ -26,13 +27,13 @@ from services.ops.service_desk.tickets.kind import TICKETS
 from services.ops.tests.client import Ops, refused
 from services.ops.wiring import KINDS
 
-ASSET = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
+NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 HANDLERS = AlertHandlers(ALERTS, KINDS, TicketHandlers(TICKETS, KINDS, DefaultSettings()))
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def alert(title: str = "Disk full", **fields: Any) -> Alert:
-    return Alert(**{"source": "edge-agent", "rule": "disk-free", "title": title, "asset_id": ASSET, **fields})
+    return Alert(**{"source": "edge-agent", "rule": "disk-free", "title": title, **fields})
 
 
 @pytest.fixture
@@ -46,6 +47,16 @@ async def wide(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture
 def signals(wide: Database, workspace: str) -> "Signals":
     return Signals(wide, workspace)
+
+
+@pytest.fixture
+async def client(ops: Ops) -> Client:
+    return await ops.create_client()
+
+
+@pytest.fixture
+async def asset(ops: Ops, client: Client) -> Asset:
+    return await ops.create_asset(client)
 
 
 class Signals:
@@ -111,6 +122,19 @@ async def test_fifty_at_once_are_one_alert(ops: Ops, admin: Any, workspace: str)
     assert await triggered(admin, workspace) == [made[0].id]
 
 
+async def test_an_alert_is_about_an_asset_that_exists(ops: Ops) -> None:
+    async with refused(422, path="assetId"):
+        await ops.create(alert(asset_id=NOTHING))
+
+
+async def test_the_same_on_another_asset_is_another_alert(ops: Ops, client: Client, asset: Asset) -> None:
+    first = await ops.create(alert(asset_id=asset.id))
+    assert (await ops.create(alert(asset_id=asset.id))).id == first.id
+    assert (await ops.create(alert(asset_id=(await ops.create_asset(client, "Other")).id))).id != first.id
+    async with refused(409, "in-use"):
+        await ops.delete(asset)
+
+
 async def test_the_same_in_another_workspace_is_another_alert(ops: Ops, workspace: str) -> None:
     first = await ops.create(alert())
     assert (await ops.of(f"{workspace}-2").create(alert())).id != first.id
@@ -142,6 +166,24 @@ async def test_a_signal_that_comes_late_says_nothing_new(signals: Signals) -> No
     assert await signals.clear(after(12), "never heard of") is None
 
 
+async def test_an_end_that_comes_before_its_beginning_ends_it(signals: Signals, admin: Any, workspace: str) -> None:
+    """The two travel on topics of their own."""
+    assert await signals.clear(after(5), "f-1") is None
+    assert await signals.clear(after(4), "f-1") is None
+    over = await signals.fire(after(0), fingerprint="f-1")
+    assert (over.status, over.occurrence_count) == (Alert.RESOLVED, 1)
+    assert [each.ToDatetime(tzinfo=UTC) for each in (over.first_seen_at, over.resolved_at)] == [after(0), after(5)]
+    assert await signals.fire(after(2), fingerprint="f-1") == over
+    assert await signals.clear(after(9), "f-1") == over
+    back = await signals.fire(after(8), fingerprint="f-1")
+    assert (back.id, back.status, back.flap_count) == (over.id, Alert.RESOLVED, 1)
+    assert await triggered(admin, workspace) == []
+    assert await signals.clear(after(20), "f-1") == back
+    anew = await signals.fire(after(21), fingerprint="f-1")
+    assert (anew.status, anew.previous_alert_id) == (Alert.FIRING, over.id)
+    assert await admin.fetchval("SELECT count(*) FROM early_clears WHERE workspace_id = $1", workspace) == 0
+
+
 async def test_maintenance_is_recorded_and_not_told(signals: Signals, admin: Any, workspace: str) -> None:
     silent = await signals.fire(after(0), suppressed=True)
     assert silent.status == Alert.SUPPRESSED
@@ -150,6 +192,51 @@ async def test_maintenance_is_recorded_and_not_told(signals: Signals, admin: Any
     loud = await signals.fire(after(2))
     assert (loud.id, loud.status) == (silent.id, Alert.FIRING)
     assert await triggered(admin, workspace) == [silent.id]
+
+
+async def test_an_asset_in_maintenance_wakes_nobody(ops: Ops, asset: Asset, admin: Any, workspace: str) -> None:
+    await ops.patch(asset, maintenance_mode=True)
+    silent = await ops.create(alert(asset_id=asset.id, status=Alert.FIRING))
+    assert silent.status == Alert.SUPPRESSED
+    assert (await ops.create(alert(rule="memory"))).status == Alert.FIRING
+    await ops.patch(asset, maintenance_mode=False)
+    assert await ops.get(silent) == silent
+    loud = await ops.create(alert(asset_id=asset.id))
+    assert (loud.id, loud.status, loud.occurrence_count) == (silent.id, Alert.FIRING, 2)
+    assert silent.id in await triggered(admin, workspace)
+
+
+async def test_maintenance_silences_nothing_that_fires_already(ops: Ops, asset: Asset) -> None:
+    firing = await ops.create(alert(asset_id=asset.id))
+    await ops.patch(asset, maintenance_mode=True)
+    assert await ops.get(firing) == firing
+    again = await ops.create(alert(asset_id=asset.id))
+    assert (again.id, again.status, again.occurrence_count) == (firing.id, Alert.FIRING, 2)
+
+
+async def test_what_comes_back_during_maintenance_comes_back_silently(
+    ops: Ops, asset: Asset, admin: Any, workspace: str
+) -> None:
+    fired = await ops.create(alert(asset_id=asset.id))
+    await ops.do("ResolveAlert", fired)
+    await ops.patch(asset, maintenance_mode=True)
+    back = await ops.create(alert(asset_id=asset.id))
+    assert (back.id, back.status, back.flap_count) == (fired.id, Alert.SUPPRESSED, 1)
+    # The alert's own asset counts, also when the signal names none.
+    bare = await ops.create(alert(fingerprint=fired.fingerprint))
+    assert (bare.id, bare.status, bare.occurrence_count) == (fired.id, Alert.SUPPRESSED, 3)
+    assert await triggered(admin, workspace) == [fired.id]
+
+
+async def test_a_signal_and_the_end_of_maintenance_at_once(
+    ops: Ops, client: Client, admin: Any, workspace: str
+) -> None:
+    """Whichever comes first: what was told of fires, what was not does not."""
+    for number in range(5):
+        asset = await ops.create_asset(client, f"srv-{number}", maintenance_mode=True)
+        made, _ = await asyncio.gather(ops.create(alert(asset_id=asset.id)), ops.patch(asset, maintenance_mode=False))
+        assert (made.id in await triggered(admin, workspace)) == (made.status == Alert.FIRING)
+        assert (await ops.create(alert(asset_id=asset.id))).status == Alert.FIRING
 
 
 async def test_signals_at_once_that_something_is_over_and_is_not(signals: Signals, admin: Any, workspace: str) -> None:
@@ -182,18 +269,16 @@ async def test_what_fires_anew_stands_in_the_way_of_the_old_one(signals: Signals
         await ops.patch(first, status=Alert.FIRING)
 
 
-@pytest.fixture
-async def client(ops: Ops) -> Client:
-    return await ops.create_client()
-
-
-async def test_a_ticket_is_made_from_an_alert_once(ops: Ops, client: Client, admin: Any, workspace: str) -> None:
-    made = await ops.create(alert(description="3 % left", client_id=client.id, severity=Alert.CRITICAL))
+async def test_a_ticket_is_made_from_an_alert_once(
+    ops: Ops, client: Client, asset: Asset, admin: Any, workspace: str
+) -> None:
+    about = {"client_id": client.id, "asset_id": asset.id}
+    made = await ops.create(alert(description="3 % left", severity=Alert.CRITICAL, **about))
     linked = await ops.do("LinkAlertTicket", made)
     ticket = await ops.get(Ticket(id=linked.ticket_id))
     assert (ticket.subject, ticket.description, ticket.client_id) == ("Disk full", "3 % left", client.id)
     assert (ticket.priority, ticket.source) == (Ticket.CRITICAL, Ticket.ALERT)
-    assert (list(ticket.alert_ids), list(ticket.asset_ids)) == ([made.id], [ASSET])
+    assert (list(ticket.alert_ids), list(ticket.asset_ids)) == ([made.id], [asset.id])
     assert await ops.do("LinkAlertTicket", made) == linked
     created = "SELECT count(*) FROM outbox WHERE workspace_id = $1 AND topic = 'ticket.created'"
     assert await admin.fetchval(created, workspace) == 1
@@ -221,7 +306,7 @@ async def test_an_alert_is_linked_to_the_ticket_that_is_named(ops: Ops, client: 
 async def test_a_link_that_cannot_be_is_refused(ops: Ops, client: Client) -> None:
     foreign = await ops.create_ticket(await ops.create_client("Other"))
     homeless, made = await ops.create(alert()), await ops.create(alert(rule="memory", client_id=client.id))
-    for each, ticket_id in ((homeless, None), (made, ASSET), (made, foreign.id)):
+    for each, ticket_id in ((homeless, None), (made, NOTHING), (made, foreign.id)):
         async with refused(422, path="ticketId"):
             await ops.do("LinkAlertTicket", each, ticket_id=ticket_id)
     assert not list((await ops.get(foreign)).alert_ids)

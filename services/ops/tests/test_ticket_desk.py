@@ -10,12 +10,14 @@ import pytest
 from kit.errors import Problem
 from opsfield.common.v1.page_pb2 import ASC
 from opsfield.ops.v1.clients_pb2 import Client
+from opsfield.ops.v1.contacts_pb2 import Contact
+from opsfield.ops.v1.runbooks_pb2 import Runbook
+from opsfield.ops.v1.sites_pb2 import Site
 from opsfield.ops.v1.ticket_comments_pb2 import ListTicketCommentsRequest, TicketComment
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.tests.client import Ops, refused
 
-ASSET = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
-OTHER = "0197a0c2-5f5e-7b4c-9d8e-0123456789ac"
+NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 
 
 @pytest.fixture
@@ -66,9 +68,9 @@ async def test_an_empty_comment_is_refused_at_its_place(ops: Ops, ticket: Ticket
 
 async def test_comments_are_of_a_ticket_that_exists(ops: Ops) -> None:
     async with refused(404):
-        await ops.comment(Ticket(id=ASSET))
+        await ops.comment(Ticket(id=NOTHING))
     async with refused(404):
-        await comments(ops, Ticket(id=ASSET))
+        await comments(ops, Ticket(id=NOTHING))
 
 
 async def test_nobody_reads_a_public_comment_on_what_is_closed(ops: Ops, ticket: Ticket) -> None:
@@ -96,40 +98,79 @@ async def test_another_workspaces_ticket_takes_no_comment(ops: Ops, ticket: Tick
         await comments(other, ticket)
 
 
-def ids(field: str, value: str) -> dict[str, Any]:
-    """The one field of a link."""
-    return {field: value}
+async def two_to_link(ops: Ops, client: Client, kind: str) -> list[str]:
+    """The ids of two assets or runbooks."""
+    if kind == "asset":
+        return [(await ops.create_asset(client, name)).id for name in ("srv-01", "srv-02")]
+    return [(await ops.create(Runbook(title=title))).id for title in ("Restart it", "Replace it")]
 
 
-@pytest.mark.parametrize(
-    ("action", "sent", "field"),
-    [("LinkTicketAsset", "asset_id", "asset_ids"), ("LinkTicketRunbook", "runbook_id", "runbook_ids")],
-)
-async def test_linking_twice_changes_nothing(ops: Ops, ticket: Ticket, action: str, sent: str, field: str) -> None:
-    once = await ops.do(action, ticket, **ids(sent, ASSET))
-    assert (list(getattr(once, field)), once.version) == ([ASSET], 2)
-    assert await ops.do(action, ticket, **ids(sent, ASSET)) == once
-    assert list(getattr(await ops.do(action, ticket, **ids(sent, OTHER)), field)) == [ASSET, OTHER]
-    async with refused(422):
-        await ops.do(action, ticket, **ids(sent, "x"))
+@pytest.mark.parametrize("kind", ["asset", "runbook"])
+async def test_linking_twice_changes_nothing(ops: Ops, ticket: Ticket, client: Client, kind: str) -> None:
+    one, two = await two_to_link(ops, client, kind)
+
+    async def link(linked: str) -> Any:
+        fields: dict[str, Any] = {f"{kind}_id": linked}
+        return await ops.do(f"LinkTicket{kind.capitalize()}", ticket, **fields)
+
+    once = await link(one)
+    assert (list(getattr(once, f"{kind}_ids")), once.version) == ([one], 2)
+    assert await link(one) == once
+    assert list(getattr(await link(two), f"{kind}_ids")) == [one, two]
+    for wrong in ("x", NOTHING):
+        async with refused(422, path=f"{kind}Id"):
+            await link(wrong)
 
 
-async def test_links_made_at_once_are_all_kept(ops: Ops, ticket: Ticket) -> None:
-    assets = [f"{ASSET[:-2]}{each:02x}" for each in range(12)]
+async def test_links_made_at_once_are_all_kept(ops: Ops, ticket: Ticket, client: Client) -> None:
+    assets = [(await ops.create_asset(client, f"srv-{each}")).id for each in range(12)]
     await asyncio.gather(*(ops.do("LinkTicketAsset", ticket, asset_id=each) for each in assets))
-    assert sorted((await ops.get(ticket)).asset_ids) == assets
+    assert sorted((await ops.get(ticket)).asset_ids) == sorted(assets)
+
+
+async def test_what_a_ticket_links_is_not_deleted(ops: Ops, ticket: Ticket, client: Client) -> None:
+    asset, runbook = await ops.create_asset(client), await ops.create(Runbook(title="Restart it"))
+    await ops.do("LinkTicketAsset", ticket, asset_id=asset.id)
+    await ops.do("LinkTicketRunbook", ticket, runbook_id=runbook.id)
+    for linked in (asset, runbook):
+        async with refused(409, "in-use"):
+            await ops.delete(linked)
+    await ops.delete(ticket)
+    for linked in (asset, runbook):
+        await ops.delete(linked)
+
+
+@pytest.mark.parametrize("field", ["contact_id", "site_id"])
+async def test_contact_and_site_are_of_the_tickets_client(ops: Ops, ticket: Ticket, client: Client, field: str) -> None:
+    async def of(owner: Client) -> str:
+        if field == "contact_id":
+            return str((await ops.create(Contact(client_id=owner.id, name="Jo Finch"))).id)
+        return str((await ops.create(Site(client_id=owner.id, name="Quay"))).id)
+
+    def named(value: str) -> dict[str, Any]:
+        return {field: value}
+
+    place = {"contact_id": "contactId", "site_id": "siteId"}[field]
+    own, foreign = await of(client), await of(await ops.create_client("Other"))
+    for wrong in (foreign, NOTHING):
+        async with refused(422, path=place):
+            await ops.create_ticket(client, **named(wrong))
+        async with refused(422, path=place):
+            await ops.patch(ticket, **named(wrong))
+    assert getattr(await ops.patch(ticket, **named(own)), field) == own
 
 
 async def test_a_merged_ticket_is_closed_and_the_other_takes_over(ops: Ops, ticket: Ticket, client: Client) -> None:
     target = await ops.create_ticket(client, "The same", watchers=["bob"])
     await ops.patch(ticket, watchers=["bob", "eve"])
-    await ops.do("LinkTicketAsset", ticket, asset_id=ASSET)
+    asset = await ops.create_asset(client)
+    await ops.do("LinkTicketAsset", ticket, asset_id=asset.id)
     merged = await ops.do("MergeTicket", ticket, into_ticket_id=target.id, reason="Same printer")
     assert (merged.status, merged.merged_into_id) == (Ticket.CLOSED, target.id)
     assert merged.resolution == f"Merged into {target.number}: Same printer"
     assert merged.closed_at == merged.updated_at
     stays = await ops.get(target)
-    assert (list(stays.watchers), list(stays.asset_ids), stays.status) == (["bob", "eve"], [ASSET], Ticket.NEW)
+    assert (list(stays.watchers), list(stays.asset_ids), stays.status) == (["bob", "eve"], [asset.id], Ticket.NEW)
     (note,) = await comments(ops, target)
     assert note.body == f"{ticket.number} was merged into this: Same printer"
     assert note.visibility == TicketComment.INTERNAL
@@ -141,7 +182,7 @@ async def test_a_merged_ticket_is_closed_and_the_other_takes_over(ops: Ops, tick
 
 async def test_what_cannot_be_merged_is_refused(ops: Ops, ticket: Ticket, client: Client) -> None:
     foreign = await ops.create_ticket(await ops.create_client("Other"))
-    for into in (ticket.id, foreign.id, ASSET):
+    for into in (ticket.id, foreign.id, NOTHING):
         async with refused(422, path="intoTicketId"):
             await ops.do("MergeTicket", ticket, into_ticket_id=into, reason="x")
     middle, last = [await ops.create_ticket(client, str(each)) for each in range(2)]
@@ -156,7 +197,7 @@ async def test_what_cannot_be_merged_is_refused(ops: Ops, ticket: Ticket, client
         async with refused(409, "ticket-closed"):
             await ops.do("MergeTicket", source, into_ticket_id=target.id, reason="x")
     async with refused(404):
-        await ops.do("MergeTicket", Ticket(id=ASSET), into_ticket_id=ticket.id, reason="x")
+        await ops.do("MergeTicket", Ticket(id=NOTHING), into_ticket_id=ticket.id, reason="x")
 
 
 async def test_a_merge_meets_the_version_of_the_one_that_is_merged(ops: Ops, ticket: Ticket, client: Client) -> None:

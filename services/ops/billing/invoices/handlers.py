@@ -7,7 +7,7 @@ from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import invoices_pb2
-from services.ops.billing.invoices import rules, store
+from services.ops.billing.invoices import billed_time, rules, store
 from services.ops.billing.store import client_terms
 
 
@@ -38,10 +38,18 @@ class InvoiceHandlers(ResourceHandlers):
         if after["status"] == "void" and before and before["status"] != "void":
             await self._refuse_pending(work, after["id"])
         elif after["issued_on"] and after["number"] is None:
+            # Before the number, whose counter all invoices of the workspace wait for.
+            await billed_time.take(work, after)
             if after["due_on"] is None:
                 terms = await client_terms(work, after["client_id"])
                 after["due_on"] = rules.due_date(after["issued_on"], terms.payment_days)
             after["number"] = await store.next_number(work)
+        elif before is None or any(before[name] != after[name] for name in ("lines", "client_id")):
+            await billed_time.check(work, after)
+
+    async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
+        if after["status"] == "void" and before and before["status"] != "void":
+            await billed_time.give_back(work, after["id"])
 
     async def before_delete(self, work: UnitOfWork, row: Row) -> None:
         if row["status"] != "draft":

@@ -49,6 +49,9 @@ class ChangeHandlers(ResourceHandlers):
         if after["status"] == "scheduled" and after["asset_ids"]:
             await self._check_window(work, after)
 
+    async def before_delete(self, work: UnitOfWork, row: Row) -> None:
+        rules.check_deletion(row)
+
     async def _check_clients(self, work: UnitOfWork, after: Row) -> None:
         foreign = await self._others.foreign_assets(work, after["client_id"], after["asset_ids"])
         if foreign:

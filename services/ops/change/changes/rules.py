@@ -172,3 +172,11 @@ def _valid(change: dict[str, Any], decision: str) -> list[dict[str, Any]]:
 
 def _has_its_approvals(change: dict[str, Any]) -> bool:
     return len(_valid(change, "approved")) >= int(change["required_approvals"])
+
+
+def check_deletion(change: dict[str, Any]) -> None:
+    """Raises Conflict for a change that somebody has decided on: it stays for the record."""
+    if change["status"] not in ("draft", "submitted"):
+        raise Conflict(
+            f"The change is {change['status']}; only a draft or a submitted one can be deleted.", code="kept"
+        )

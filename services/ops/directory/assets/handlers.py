@@ -1,6 +1,6 @@
 """What assets have beside the standard rpcs."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from google.protobuf.message import Message
 
@@ -14,9 +14,11 @@ class AssetHandlers(BelongingHandlers):
     """AssetService."""
 
     async def observe_asset(self, request: ObserveAssetRequest, work: UnitOfWork) -> Message:
-        status = Asset.Status.Name(request.status).lower()
-        at = work.now
-        if request.HasField("observed_at"):
-            # No later than now: one clock that is ahead would make all later observations look old.
-            at = min(at, request.observed_at.ToDatetime(tzinfo=UTC))
-        return await self.change(work, request.id, lambda asset: rules.observe(asset, status=status, at=at))
+        at = request.observed_at.ToDatetime(tzinfo=UTC) if request.HasField("observed_at") else work.now
+        return await self.observe(work, request.id, status=Asset.Status.Name(request.status).lower(), at=at)
+
+    async def observe(self, work: UnitOfWork, asset_id: str, *, status: str, at: datetime) -> Message:
+        """Take in an observation. Raises NotFound, and what the rules raise."""
+        # No later than now: one clock that is ahead would make all later observations look old.
+        at = min(at, work.now)
+        return await self.change(work, asset_id, lambda asset: rules.observe(asset, status=status, at=at))

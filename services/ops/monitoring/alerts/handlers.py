@@ -25,8 +25,7 @@ class AlertHandlers(ResourceHandlers):
         super().__init__(kind, kinds)
         self._tickets = tickets
 
-    async def create(self, request: Any, work: UnitOfWork) -> Message:
-        row = row_of(request.alert, self.kind.writable)
+    async def create_row(self, work: UnitOfWork, row: Row) -> Message:
         rules.LIFECYCLE.check(None, row["status"] or "firing")
         return await intake.raise_or_fold(work, self, row, seen_at=None, suppressed=row["status"] == "suppressed")
 

@@ -20,7 +20,7 @@ from kit.errors import Problem
 from kit.identity import Principal
 from kit.live_settings import DefaultSettings
 from kit.logs import get_logger
-from kit.unit_of_work import Audited, unit_of_work
+from kit.unit_of_work import unit_of_work
 from services.ops.service_desk.sla import clock
 from services.ops.service_desk.tickets.handlers import TicketHandlers
 from services.ops.service_desk.tickets.kind import TICKETS
@@ -135,8 +135,7 @@ async def _mark(database: Database, workspace_id: str, ticket_id: str) -> bool:
         if not await work.fetchval(_TAKE, workspace_id, work.now, ticket_id):
             return False
         before = await _TICKETS.lock(work, ticket_id)
-        ticket = await _TICKETS.amend(work, before, lambda row: clock.note_breaches(row, work.now))
-        work.answer(b"", Audited(ticket_id, ticket.version))  # type: ignore[attr-defined] # every resource has one
+        await _TICKETS.amend(work, before, lambda row: clock.note_breaches(row, work.now))
     return True
 
 

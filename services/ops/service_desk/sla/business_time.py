@@ -156,15 +156,20 @@ def _before(calendar: Calendar, wall: int) -> int:
 
 
 def _first(calendar: Calendar, begins: int, ends: int, total: int) -> int:
-    """The first wall time of a stretch at which `_before` reaches `total`."""
-    low, high = begins, ends
+    """The first wall time of a stretch at which `_before` reaches `total`, which it does there and not before."""
+    low, high = begins // _DAY, ends // _DAY
     while low < high:
         middle = (low + high) // 2
-        if _before(calendar, middle) >= total:
+        if _before(calendar, (middle + 1) * _DAY) >= total:
             high = middle
         else:
             low = middle + 1
-    return low
+    left = total - _before(calendar, low * _DAY)
+    for opens, closes in calendar.week[low % 7]:
+        if closes - opens >= left:
+            return low * _DAY + opens + left
+        left -= closes - opens
+    raise AssertionError("the day on which it is reached has the time that is left")
 
 
 def _stretches(zone: ZoneInfo, start: int, end: int) -> Iterator[tuple[int, int]]:

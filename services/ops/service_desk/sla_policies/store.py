@@ -11,6 +11,7 @@ _LOCK_DEFAULT = "SELECT pg_advisory_xact_lock(hashtextextended('sla-policies/def
 _TAKE_DEFAULT = """
 UPDATE sla_policies SET is_default = false, version = version + 1, updated_at = $3
 WHERE workspace_id = $1 AND is_default AND id <> $2 AND deleted_at IS NULL
+RETURNING id, version
 """
 # A client's own policy comes before the workspace's default.
 _FOR_CLIENT = """
@@ -36,20 +37,29 @@ _KEPT = f"SELECT {_TERMS} FROM sla_policy_versions WHERE workspace_id = $1 AND p
 async def take_default(work: UnitOfWork, policy_id: str) -> None:
     """Take being the default from whichever other policy has it. Of two that ask at once, the later one gets it."""
     await work.fetchval(_LOCK_DEFAULT, work.call.workspace_id)
-    await work.execute(_TAKE_DEFAULT, work.call.workspace_id, policy_id, work.now)
+    for former in await work.fetch(_TAKE_DEFAULT, work.call.workspace_id, policy_id, work.now):
+        work.audit(former["id"], former["version"])
 
 
 async def policy_for(work: UnitOfWork, client_id: str) -> str | None:
     """The id of the policy that tickets of a client are bound to; it cannot change until the unit of work ends."""
-    found: str | None = await work.fetchval(_FOR_CLIENT, work.call.workspace_id, client_id)
-    return found
+
+    async def look_up() -> str | None:
+        found: str | None = await work.fetchval(_FOR_CLIENT, work.call.workspace_id, client_id)
+        return found
+
+    return await work.once(("sla policy of", client_id), look_up)
 
 
 async def bind_terms(work: UnitOfWork, policy_id: str) -> Terms:
     """The terms of a policy as it is now, kept for as long as there is the workspace."""
-    record = await work.fetchrow(_KEEP, work.call.workspace_id, policy_id)
-    assert record is not None, "a reference that was checked names a policy"
-    return _terms(record)
+
+    async def look_up() -> Terms:
+        record = await work.fetchrow(_KEEP, work.call.workspace_id, policy_id)
+        assert record is not None, "a reference that was checked names a policy"
+        return _terms(record)
+
+    return await work.once(("sla terms of", policy_id), look_up)
 
 
 async def terms_of(session: Session, policy_id: str, version: int) -> Terms:

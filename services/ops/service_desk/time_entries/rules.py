@@ -40,6 +40,27 @@ def check_ticket(ticket: dict[str, Any]) -> None:
         raise Conflict("The ticket is closed for good; its time entries stay as they are.", code="ticket-closed")
 
 
+def why_not_billed(entry: dict[str, Any], *, client_id: str, invoice: dict[str, Any]) -> str | None:
+    """Why an invoice cannot bill the entry, whose ticket is of that client; None: it can."""
+    if entry["invoiced_at"] is not None and entry["invoice_id"] != invoice["id"]:
+        return "is on another invoice"
+    if not entry["billable"]:
+        return "is not billable"
+    if client_id != invoice["client_id"]:
+        return "is work for another client"
+    return None
+
+
+def put_on_invoice(entry: dict[str, Any], invoice_id: str, *, now: datetime) -> None:
+    """The client is asked to pay for it."""
+    entry["invoiced_at"], entry["invoice_id"] = now, invoice_id
+
+
+def take_off_invoice(entry: dict[str, Any]) -> None:
+    """The client is not asked to pay for it any more."""
+    entry["invoiced_at"] = entry["invoice_id"] = None
+
+
 def _refuse_if_invoiced(before: dict[str, Any], after: dict[str, Any]) -> None:
     changed = [name for name, value in after.items() if name not in _OF_THE_INVOICE and before.get(name) != value]
     if before["invoiced_at"] is not None and changed:
