@@ -114,6 +114,14 @@ class UnitOfWork(Session):
             raise
         await self.execute("RELEASE SAVEPOINT attempt")
 
+    @asynccontextmanager
+    async def part(self, call: Call) -> AsyncIterator["UnitOfWork"]:
+        """What another call does in this transaction, committed with the rest: its caller, its events, its audit
+        records, and its instant are its own."""
+        part = UnitOfWork(self._connection, call, self._service)
+        yield part
+        await part.finish()
+
     async def claim_key(self, fingerprint: bytes) -> None:
         """Make the key ours, or set `replay`. Raises Conflict while its first use is in flight, Invalid when it was
         used for something else."""

@@ -97,8 +97,8 @@ class ResourceHandlers:
         rules and the check of references, before the row is written (`before` is None for a creation)."""
 
     async def create_row(self, work: UnitOfWork, row: Row) -> Message:
-        """What a caller's new row, which holds the writable fields, becomes: a resource of its own unless the kind knows
-        better."""
+        """What a caller's new row, which holds the writable fields, becomes: a resource of its own, unless the kind
+        knows better."""
         return await self.insert(work, row)
 
     async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:

@@ -115,8 +115,8 @@ class ResourceStore:
         ]
 
     async def hold_references(self, work: UnitOfWork, rows: Sequence[Row], references: Iterable[Reference]) -> None:
-        """Note in `work.held` which of the ids that the rows name are there, and keep those from being deleted until the
-        unit of work ends."""
+        """Note in `work.held` which of the ids that the rows name are there, and keep those from being deleted until
+        the unit of work ends."""
         for reference in references:
             named = {each for row in rows for _, each in reference.places(row)}
             unknown = sorted(each for each in named if (reference.table, each) not in work.held)

@@ -25,7 +25,7 @@ class BulkHandlers:
         handlers = self._kinds.get(request.kind)
         if handlers is None:
             raise Invalid.fields(FieldError("kind", f"must be one of {', '.join(sorted(self._kinds))}"))
-        results: list[CreatedResource | None] = [None] * len(request.resources)
+        results = [CreatedResource() for _ in request.resources]
         rows: dict[int, Row] = {}
         for place, packed in enumerate(request.resources):
             try:

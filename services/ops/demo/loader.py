@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 from kit import clock, contract, validation
 from kit.call import Call
 from kit.contract import Rpc
-from kit.database import Connection, Database
+from kit.database import Database
 from kit.identity import Principal
 from kit.live_settings import DefaultSettings
 from kit.rpc import Handler
@@ -74,11 +74,8 @@ class Story:
         told = self._whole.call
         principal = Principal(subject=by, roles=frozenset(roles), workspace_id=told.workspace_id)
         with clock.at(at):
-            # It asks of a connection no more than the whole can do itself.
-            connection = cast(Connection, self._whole)
-            work = UnitOfWork(connection, Call(method, principal, told.correlation_id), NAME)
-            yield work
-            await work.finish()
+            async with self._whole.part(Call(method, principal, told.correlation_id)) as work:
+                yield work
 
 
 class DemoLoader:

@@ -19,7 +19,8 @@ class BelongingStore(ResourceStore):
         super().__init__(kind)
         self._demote_others = (
             f"UPDATE {kind.table} SET is_primary = false, updated_at = $4, version = version + 1 "
-            "WHERE workspace_id = $1 AND client_id = $2 AND id <> $3 AND is_primary AND deleted_at IS NULL RETURNING id, version"
+            "WHERE workspace_id = $1 AND client_id = $2 AND id <> $3 AND is_primary AND deleted_at IS NULL "
+            "RETURNING id, version"
         )
 
     async def belongs(self, work: UnitOfWork, reference: Reference, row: Row) -> bool:

@@ -228,17 +228,6 @@ async def test_what_comes_back_during_maintenance_comes_back_silently(
     assert await triggered(admin, workspace) == [fired.id]
 
 
-async def test_a_signal_and_the_end_of_maintenance_at_once(
-    ops: Ops, client: Client, admin: Any, workspace: str
-) -> None:
-    """Whichever comes first: what was told of fires, what was not does not."""
-    for number in range(5):
-        asset = await ops.create_asset(client, f"srv-{number}", maintenance_mode=True)
-        made, _ = await asyncio.gather(ops.create(alert(asset_id=asset.id)), ops.patch(asset, maintenance_mode=False))
-        assert (made.id in await triggered(admin, workspace)) == (made.status == Alert.FIRING)
-        assert (await ops.create(alert(asset_id=asset.id))).status == Alert.FIRING
-
-
 async def test_signals_at_once_that_something_is_over_and_is_not(signals: Signals, admin: Any, workspace: str) -> None:
     first = await signals.fire(after(0))
     await asyncio.gather(

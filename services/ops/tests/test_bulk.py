@@ -1,7 +1,9 @@
 """Many resources in one call, as imports create them."""
 
+from dataclasses import replace
 from typing import Any
 
+import asyncpg
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
@@ -12,14 +14,11 @@ from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.contacts_pb2 import Contact
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.tests.client import Ops, refused
-from services.ops.tests.test_tenancy_catalogue import asyncpg
 
 NO_ONE = "01890000-0000-7000-8000-000000000000"
 
 
 def as_service(ops: Ops) -> Ops:
-    from dataclasses import replace
-
     principal = Principal("service:gateway", workspace_id=ops.principal.workspace_id, service="gateway")
     return replace(ops, principal=principal, notes={})
 

@@ -1,4 +1,4 @@
-"""The billing lane of the ops summary, counted by hand from the rows a test has made, as those of test_summary.py."""
+"""The billing lane of the ops summary, counted by hand from the rows that a test has made."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any

@@ -49,8 +49,8 @@ CREATE INDEX contracts_ending ON contracts (workspace_id, ends_on) INCLUDE (auto
     WHERE status IN ('active', 'suspended') AND deleted_at IS NULL;
 """
 # An index alone tells only of pages that were vacuumed since they last changed. By default that waits until a fifth of
-# the table has changed, with years of closed tickets for months: the newest, which summaries ask for most, would be read
-# one by one. A vacuum for so little has little to do.
+# the table has changed, with years of closed tickets for months. Until then the newest, which summaries ask for most,
+# would be read one by one. A vacuum for so little has little to do.
 VACUUM = """
 ALTER TABLE tickets SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
 ALTER TABLE alerts SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
