@@ -7,9 +7,10 @@ from google.protobuf.message import Message
 
 from kit import contract, validation
 from kit.consumer import Subscription
-from kit.errors import FieldError, Invalid, NotFound
+from kit.errors import Conflict, Invalid, NotFound
 from kit.events import ReceivedEvent
 from kit.live_settings import SettingsReader
+from kit.logs import get_logger
 from kit.resources.convert import row_of
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
@@ -18,12 +19,15 @@ from services.ops.directory.assets import store as assets
 from services.ops.directory.assets.handlers import AssetHandlers
 from services.ops.directory.assets.kind import ASSETS
 from services.ops.monitoring.alerts import intake
+from services.ops.monitoring.alerts import rules as alert_rules
 from services.ops.monitoring.alerts.handlers import AlertHandlers
 from services.ops.monitoring.alerts.kind import ALERTS
 from services.ops.service_desk.tickets.handlers import TicketHandlers
 from services.ops.service_desk.tickets.kind import TICKETS
 
 NAME = "ops-telemetry"
+
+log = get_logger(__name__)
 
 
 def subscription(kinds: Sequence[Kind], settings: SettingsReader) -> Subscription:
@@ -52,9 +56,8 @@ class TelemetryConsumer:
         # What a condition says has the same names as in an alert; it says nothing of the others.
         alert = {each.name: said.get(each.name) for each in ALERTS.writable}
         if asset is not None:
-            alert |= {"asset_id": asset.id, "client_id": said["client_id"] or asset.client_id}
-            if alert["client_id"] != asset.client_id:
-                raise Invalid.fields(FieldError("clientId", "is not the client of the asset"))
+            alert["asset_id"] = asset.id
+            alert_rules.belong_to(alert, asset.client_id)
         seen_at = min(said["observed_at"], work.now)
         await intake.raise_or_fold(work, self._alerts, alert, seen_at=seen_at)
 
@@ -66,7 +69,13 @@ class TelemetryConsumer:
 
     async def asset_observed(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         said = _said(event, AssetObserved)
-        await self._assets.observe(work, said["asset_id"], status=said["status"], at=said["last_seen_at"])
+        try:
+            await self._assets.observe(work, said["asset_id"], status=said["status"], at=said["last_seen_at"])
+        except Conflict as conflict:
+            if conflict.code != "asset-retired":
+                raise
+            # An agent that goes on on a retired asset is no fault of the event.
+            log.info("observation left aside", asset=said["asset_id"], reason=conflict.detail)
 
 
 async def _asset_of(work: UnitOfWork, said: Row) -> assets.Known | None:

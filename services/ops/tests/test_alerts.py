@@ -37,16 +37,11 @@ def alert(title: str = "Disk full", **fields: Any) -> Alert:
 
 
 @pytest.fixture
-async def wide(stack: Stack) -> AsyncIterator[Database]:
-    """The service's database over more connections."""
+async def signals(stack: Stack, workspace: str) -> AsyncIterator["Signals"]:
+    """Over enough connections for several at the same instant."""
     database = await Database.connect(stack.database_url("ops"), size=6)
-    yield database
+    yield Signals(database, workspace)
     await database.close()
-
-
-@pytest.fixture
-def signals(wide: Database, workspace: str) -> "Signals":
-    return Signals(wide, workspace)
 
 
 @pytest.fixture
@@ -299,3 +294,10 @@ async def test_a_link_that_cannot_be_is_refused(ops: Ops, client: Client) -> Non
         async with refused(422, path="ticketId"):
             await ops.do("LinkAlertTicket", each, ticket_id=ticket_id)
     assert not list((await ops.get(foreign)).alert_ids)
+
+
+async def test_an_alert_is_its_assets_clients(ops: Ops, client: Client, asset: Asset) -> None:
+    assert (await ops.create(alert(asset_id=asset.id))).client_id == client.id
+    other = await ops.create_client("Bravo")
+    async with refused(422, path="clientId"):
+        await ops.create(alert("Fan", rule="fan", asset_id=asset.id, client_id=other.id))

@@ -16,7 +16,7 @@ from kit.events import compose
 from kit.identity import Principal
 from kit.kafka import start_consumer, start_producer, stop
 from opsfield.ops.v1.alerts_pb2 import Alert
-from opsfield.ops.v1.assets_pb2 import Asset
+from opsfield.ops.v1.assets_pb2 import Asset, AssetLifecycle
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.telemetry.v1.conditions_pb2 import AssetObserved, ConditionCleared, ConditionLabel, ConditionRaised
 from services.ops.tests.client import Ops
@@ -224,3 +224,18 @@ async def test_an_observation_of_nothing_is_parked(telemetry: Telemetry) -> None
     key = ids.new_id()
     await telemetry.tell(AssetObserved(asset_id=NOTHING, status=AssetObserved.ONLINE, last_seen_at=after(0)), key=key)
     assert await telemetry.parked(AssetObserved, key) == f"There is no asset {NOTHING}."
+
+
+async def test_an_observation_of_a_retired_asset_is_left_aside(
+    ops: Ops, telemetry: Telemetry, asset: Asset, admin: "asyncpg.Connection[asyncpg.Record]", workspace: str
+) -> None:
+    retired = await ops.patch(asset, lifecycle=AssetLifecycle.RETIRED)
+    await telemetry.tell(
+        AssetObserved(asset_id=asset.id, status=AssetObserved.ONLINE, last_seen_at=after(0)), key=asset.id
+    )
+
+    async def taken() -> bool:
+        return bool(await admin.fetchval("SELECT count(*) FROM inbox WHERE workspace_id = $1", workspace))
+
+    await eventually(taken)
+    assert await ops.get(asset) == retired

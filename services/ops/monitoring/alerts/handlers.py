@@ -12,6 +12,7 @@ from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import alerts_pb2
 from opsfield.ops.v1.tickets_pb2 import Ticket
+from services.ops.directory.assets import store as assets
 from services.ops.monitoring.alerts import intake, rules
 from services.ops.service_desk.tickets import rules as ticket_rules
 from services.ops.service_desk.tickets.handlers import TicketHandlers
@@ -27,6 +28,9 @@ class AlertHandlers(ResourceHandlers):
 
     async def create_row(self, work: UnitOfWork, row: Row) -> Message:
         rules.LIFECYCLE.check(None, row["status"] or "firing")
+        asset = await assets.by_id(work, row["asset_id"]) if row["asset_id"] else None
+        if asset is not None:
+            rules.belong_to(row, asset.client_id)
         return await intake.raise_or_fold(work, self, row, seen_at=None, suppressed=row["status"] == "suppressed")
 
     async def acknowledge_alert(self, request: alerts_pb2.AcknowledgeAlertRequest, work: UnitOfWork) -> Message:

@@ -77,6 +77,13 @@ def fold(alert: dict[str, Any], *, severity: str, seen_at: datetime, suppressed:
             alert["status"] = "firing"
 
 
+def belong_to(alert: dict[str, Any], client_id: str) -> None:
+    """Make an alert that of its asset's client. Raises Invalid when it names another."""
+    if alert["client_id"] not in (None, client_id):
+        raise Invalid.fields(FieldError("clientId", "is not the client of the asset"))
+    alert["client_id"] = client_id
+
+
 def clear(alert: dict[str, Any], *, seen_at: datetime) -> None:
     """The source says it is over."""
     alert["status"] = "resolved"
