@@ -1,5 +1,6 @@
 """From the response message of an rpc to its HTTP answer."""
 
+from functools import cache
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
@@ -7,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway import headers
 from gateway.exchange import HeaderList, Request, Response
-from kit import json_encoding
+from kit import contract, json_encoding
 from kit.calls import Reply
 from kit.contract import Route, Rpc
 
@@ -23,8 +24,13 @@ def has_version(message: Descriptor) -> bool:
 
 
 def has_location(rpc: Rpc) -> bool:
-    """Whether the answer names what was created (RFC 9110, 10.2.2)."""
-    return rpc.success_code == 201 and "id" in rpc.descriptor.output_type.fields_by_name
+    """Whether the answer names what was created (RFC 9110, 10.2.2), which can be read there."""
+    return rpc.success_code == 201 and any(f"{route.path}/{{id}}" in _readable() for route in rpc.routes)
+
+
+@cache
+def _readable() -> frozenset[str]:
+    return frozenset(route.path for rpc in contract.load() for route in rpc.routes if route.verb == "GET")
 
 
 class Responder:

@@ -29,6 +29,10 @@ from opsfield.common.v1 import problem_pb2
 
 # Where gRPC's rich error model puts a google.rpc.Status (grpc.io/docs/guides/error).
 STATUS_DETAILS = "grpc-status-details-bin"
+# gRPC drops trailing metadata beyond 8 KiB, and the whole problem with it: of very many errors the first ones travel.
+_MOST_ERRORS = 100
+_MOST_BYTES = 4000
+_MOST_PLACES = 10
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,9 @@ class Invalid(Problem):
     @classmethod
     def fields(cls, *errors: FieldError) -> "Invalid":
         """For errors that each have their place in the input."""
-        places = ", ".join(error.path for error in errors)
+        places = ", ".join(error.path for error in errors[:_MOST_PLACES])
+        if len(errors) > _MOST_PLACES:
+            places += f" and {len(errors) - _MOST_PLACES} more"
         return cls(f"The input is not valid: see errors ({places}).", errors=errors)
 
 
@@ -170,7 +176,11 @@ _BY_STATUS = {each.status: each for each in _CLASSES}
 def to_status_details(problem: Problem, correlation_id: str) -> bytes:
     """The problem as a serialized google.rpc.Status, for the trailing metadata."""
     status = status_pb2.Status(code=problem.grpc_status.value[0], message=problem.detail)
-    status.details.add().Pack(problem.message(correlation_id=correlation_id))
+    message = problem.message(correlation_id=correlation_id)
+    del message.errors[_MOST_ERRORS:]
+    while message.errors and message.ByteSize() > _MOST_BYTES:
+        del message.errors[-1]
+    status.details.add().Pack(message)
     if problem.retry_after:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.seconds = problem.retry_after

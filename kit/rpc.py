@@ -20,15 +20,17 @@ from kit import contract, errors, faults, ids, logs, tracing, validation
 from kit.call import PLATFORM_WORKSPACE, Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
-from kit.errors import Forbidden, Internal, Malformed, Problem, Unauthenticated, Unavailable
+from kit.errors import FieldError, Forbidden, Internal, Invalid, Malformed, Problem, Unauthenticated, Unavailable
 from kit.formats import IDEMPOTENCY_KEY
 from kit.identity import Principal, TokenVerifier
-from kit.unit_of_work import Audited, fingerprint, unit_of_work
+from kit.unit_of_work import fingerprint, unit_of_work
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Behavior = Callable[[Any, Any], Awaitable[bytes]]
 
+# The largest message that services and the gateway take (gRPC refuses larger ones).
+MOST_BYTES = 16 * 1024 * 1024
 # The longest a call may take, whatever its caller allows (seconds).
 _LONGEST = 30.0
 
@@ -124,7 +126,10 @@ class RpcServer:
     async def _read(self, rpc: Rpc, handler: Handler, request: Message, call: Call, _context: Context) -> bytes:
         async with self._database.read(call) as session:
             response = await handler(request, session)
-        return response.SerializeToString()
+        answer = response.SerializeToString()
+        if len(answer) > MOST_BYTES:
+            raise Invalid.fields(FieldError("limit", "is too high for what is listed here: ask for fewer at a time"))
+        return answer
 
     async def _mutate(self, rpc: Rpc, handler: Handler, request: Message, call: Call, context: Context) -> bytes:
         started = time.perf_counter()
@@ -134,8 +139,11 @@ class RpcServer:
             if work.replay is None:
                 response = await handler(request, work)
                 answer = response.SerializeToString(deterministic=True)
-                audited = _audited(request, response)
-                work.answer(answer if rpc.needs_key else None, audited if rpc.policy.audit else None)
+                resource_id, version = _changed(request, response)
+                if rpc.needs_key:
+                    work.answer(answer)
+                if rpc.policy.audit and not work.is_audited:
+                    work.audit(resource_id, version)
         if work.replay is not None:
             context.set_trailing_metadata((("idempotency-replayed", "true"),))
             return work.replay
@@ -143,7 +151,7 @@ class RpcServer:
             self._on_commit()
         log.info(
             rpc.name,
-            resource=audited.resource_id,
+            resource=resource_id,
             subject=call.principal.subject,
             milliseconds=round((time.perf_counter() - started) * 1000),
         )
@@ -203,11 +211,11 @@ def _limit(context: Context) -> float | None:
     return _LONGEST if remaining is None or remaining > _LONGEST else None
 
 
-def _audited(request: Any, response: Any) -> Audited:
+def _changed(request: Any, response: Any) -> tuple[str | None, int | None]:
     """What has no id is known by its key (a secret), or by the operation alone (settings)."""
     places = ((response, "id"), (request, "id"), (request, "key"))
     resource_id = next((found for place, name in places if (found := getattr(place, name, None))), None)
-    return Audited(resource_id, getattr(response, "version", None))
+    return resource_id, getattr(response, "version", None)
 
 
 def _problem(rpc: Rpc, error: Exception) -> Problem:

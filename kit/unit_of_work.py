@@ -9,11 +9,10 @@ v2 does it).
 """
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from google.protobuf.message import Message
@@ -46,18 +45,14 @@ WITH events AS (
 ), audited AS (
     INSERT INTO audit_entries
         (workspace_id, id, occurred_at, subject, roles, operation, resource_id, version, correlation_id)
-    SELECT $1, $8::uuid, $9, $10, $11::text[], $12, $13, $14::bigint, $2 WHERE $8::uuid IS NOT NULL
+    SELECT $1, changed.id, $9, $10, $11::text[], $12, changed.resource_id, changed.version, $2
+    FROM unnest($8::uuid[], $13::text[], $14::bigint[]) AS changed (id, resource_id, version)
 )
 UPDATE idempotency_keys SET response = $15 WHERE workspace_id = $1 AND principal = $10 AND key = $16
 """
 
 
-@dataclass(frozen=True)
-class Audited:
-    """What an audit record says beside who and when: the resource and its version after the change."""
-
-    resource_id: str | None
-    version: int | None
+T = TypeVar("T")
 
 
 class UnitOfWork(Session):
@@ -72,7 +67,10 @@ class UnitOfWork(Session):
         self._service = service
         self._events: list[Event] = []
         self._response: bytes | None = None
-        self._audited: Audited | None = None
+        self._audited: dict[str | None, int | None] = {}
+        self._looked_up: dict[Hashable, Any] = {}
+        # Tables and ids of what is known to be there, and stays so until the end.
+        self.held: set[tuple[str, str]] = set()
 
     async def execute(self, query: str, *arguments: Any) -> str:
         return await self._connection.execute(query, *arguments)
@@ -83,9 +81,46 @@ class UnitOfWork(Session):
         self._events.append(compose(message, key=key, service=self._service, call=self.call))
         self.emitted = True
 
-    def answer(self, response: bytes | None, audited: Audited | None) -> None:
-        """What a replay of the key will get (None: there is no key)."""
-        self._response, self._audited = response, audited
+    def audit(self, resource_id: str | None, version: int | None) -> None:
+        """Write down that the caller changed this, and to which version; once for each resource."""
+        self._audited[resource_id] = version
+
+    @property
+    def is_audited(self) -> bool:
+        return bool(self._audited)
+
+    def answer(self, response: bytes) -> None:
+        """What a replay of the key will get."""
+        self._response = response
+
+    async def once(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
+        """What `look_up` finds, looked up once in this unit of work: for what a lock holds as it is until the end."""
+        if key not in self._looked_up:
+            self._looked_up[key] = await look_up()
+        found: T = self._looked_up[key]
+        return found
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """A part that may fail without the rest: what it wrote is undone when the block raises (a savepoint)."""
+        events, audited = len(self._events), dict(self._audited)
+        await self.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            await self.execute("ROLLBACK TO SAVEPOINT attempt")
+            del self._events[events:]
+            self._audited = audited
+            raise
+        await self.execute("RELEASE SAVEPOINT attempt")
+
+    @asynccontextmanager
+    async def part(self, call: Call) -> AsyncIterator["UnitOfWork"]:
+        """What another call does in this transaction, committed with the rest: its caller, its events, its audit
+        records, and its instant are its own."""
+        part = UnitOfWork(self._connection, call, self._service)
+        yield part
+        await part.finish()
 
     async def claim_key(self, fingerprint: bytes) -> None:
         """Make the key ours, or set `replay`. Raises Conflict while its first use is in flight, Invalid when it was
@@ -121,8 +156,8 @@ class UnitOfWork(Session):
     async def finish(self) -> None:
         """Write what goes with the change; the commit follows."""
         faults.point("after-effect")
-        principal, audited = self.call.principal, self._audited
-        if self._events or audited or self._response is not None:
+        principal = self.call.principal
+        if self._events or self._audited or self._response is not None:
             await self.execute(
                 _FINISH,
                 self.call.workspace_id,
@@ -132,13 +167,13 @@ class UnitOfWork(Session):
                 [event.key for event in self._events],
                 [event.body for event in self._events],
                 [event.created_at for event in self._events],
-                ids.new_id() if audited else None,
+                [ids.new_id() for _ in self._audited],
                 self.now,
                 principal.subject,
                 sorted(principal.roles),
                 self.call.method,
-                audited.resource_id if audited else None,
-                audited.version if audited else None,
+                list(self._audited),
+                list(self._audited.values()),
                 self._response,
                 self.call.idempotency_key,
             )

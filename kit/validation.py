@@ -4,7 +4,7 @@ The gateway checks the same limits on the JSON; services check them again, since
 One function per message type is put together once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -33,8 +33,9 @@ def check_request(request: Message, body: str = "") -> None:
         check(request)
         return
     others = frozenset(field.name for field in request.DESCRIPTOR.fields) - {body, "update_mask"}
-    named = None if mask is None else frozenset(path.split(".")[0] for path in mask.paths)
-    errors = [*_check_fields(request, "", others), *_check_fields(getattr(request, body), "", named)]
+    message = getattr(request, body)
+    named = _check_fields(message, "", None) if mask is None else _check_named(message, "", mask.paths)
+    errors = [*_check_fields(request, "", others), *named]
     if errors:
         raise Invalid.fields(*errors)
 
@@ -44,6 +45,18 @@ def _check_fields(message: Message, prefix: str, only: frozenset[str] | None) ->
     for name, json_name, field_check in _checks(message.DESCRIPTOR):
         if only is None or name in only:
             yield from field_check(message, prefix + json_name)
+
+
+def _check_named(message: Any, prefix: str, paths: Iterable[str]) -> Iterator[FieldError]:
+    """Check what the paths of a mask name: of a nested message, too, only the fields that are sent."""
+    parts = [path.partition(".") for path in paths]
+    yield from _check_fields(message, prefix, frozenset(name for name, _, rest in parts if not rest))
+    for name in dict.fromkeys(name for name, _, rest in parts if rest):
+        field = message.DESCRIPTOR.fields_by_name.get(name)
+        # What is no message cannot be named so; whoever applies the mask refuses it.
+        if field is not None and field.message_type is not None and not field.is_repeated:
+            inner = [rest for each, _, rest in parts if each == name and rest]
+            yield from _check_named(getattr(message, name), f"{prefix}{field.json_name}.", inner)
 
 
 @cache

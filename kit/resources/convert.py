@@ -80,9 +80,10 @@ def _build_expression(kind: Kind, each: FieldDescriptor, namespace: dict[str, An
     value = f"r[{each.name!r}]"
     if each.name == "number" and kind.number_prefix:
         return f"number({value})"
-    if each.enum_type is not None and not each.is_repeated:
+    if each.enum_type is not None:
         namespace[f"numbers_{each.name}"] = contract.enum_words(each).get
-        return f"numbers_{each.name}({value})"
+        number = f"numbers_{each.name}"
+        return f"[{number}(each) for each in {value}]" if each.is_repeated else f"{number}({value})"
     if each.message_type is None or each.message_type.full_name == _TIMESTAMP:
         return value
     name = f"nested_{each.name}"
@@ -105,7 +106,8 @@ def _nested_value(each: FieldDescriptor, value: Any) -> Any:
     if value is None:
         return None
     if each.enum_type is not None:
-        return contract.enum_words(each)[value]
+        words = contract.enum_words(each)
+        return [words[item] for item in value] if each.is_repeated else words[value]
     if each.message_type is not None and each.message_type.full_name == _TIMESTAMP:
         return datetime.fromisoformat(value)
     if each.message_type is not None:

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from kit import contract, ids
 from kit.contract import ContractError
 from kit.database import Session
-from kit.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
+from kit.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed, Problem
 from kit.paging import Listing, page_of, sort_of
 from kit.resources.convert import apply_mask, message_builder, row_of
 from kit.resources.kind import Kind, Reference, Row
@@ -61,7 +61,7 @@ class ResourceHandlers:
 
     async def create(self, request: Any, work: UnitOfWork) -> Message:
         row = row_of(getattr(request, self._body), self.kind.writable)
-        return await self.insert(work, row)
+        return await self.create_row(work, row)
 
     async def replace(self, request: Any, work: UnitOfWork) -> Message:
         def apply(row: Row) -> None:
@@ -87,6 +87,7 @@ class ResourceHandlers:
                     f"The {self.kind.noun} cannot be deleted: {count} {kind.name} belong to it.", code="in-use"
                 )
         await self.store.delete(work, request.id)
+        work.audit(request.id, row["version"] + 1)
         return Empty()
 
     # What a kind may add to the standard way; each runs in the unit of work of the change.
@@ -95,6 +96,11 @@ class ResourceHandlers:
         """Refuse or complete `after` by what the rules cannot see from the row: other rows, settings. Runs after the
         rules and the check of references, before the row is written (`before` is None for a creation)."""
 
+    async def create_row(self, work: UnitOfWork, row: Row) -> Message:
+        """What a caller's new row, which holds the writable fields, becomes: a resource of its own, unless the kind
+        knows better."""
+        return await self.insert(work, row)
+
     async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         """Change other rows that go with this one, once it is written."""
 
@@ -102,21 +108,52 @@ class ResourceHandlers:
         """Refuse a deletion (Conflict) for reasons other than resources that refer to this one."""
 
     async def insert(self, work: UnitOfWork, row: Row) -> Message:
-        """Create a resource from the writable fields in `row`. Raises what the rules raise, Invalid for a reference
-        to nothing, Conflict when a unique field is taken."""
-        row |= {"id": ids.new_id(), **self._derived_defaults()}
-        self._fill_defaults(row)
-        self.kind.rules(None, row, work.now)
-        await self._check_references(work, None, row)
-        await self.consider(work, None, row)
+        """Create a resource from the writable fields in `row`, and those derived ones that are given. Raises what the
+        rules raise, Invalid for a reference to nothing, Conflict when a unique field is taken."""
+        self._complete(row)
+        await self._judge(work, row)
         if self.kind.number_prefix:
-            row["number"] = await self.store.next_number(work)
+            [row["number"]] = await self.store.next_numbers(work, 1)
         return await self._write(self.store.insert, work, None, row)
+
+    async def insert_many(self, work: UnitOfWork, rows: Sequence[Row]) -> list[Message | Problem]:
+        """Create many at once, each as `insert` does: for each row its resource, or why it was not created; that does
+        not keep the others from it. Meant for hundreds at a time."""
+        if (type(self).insert, type(self).create_row) != (ResourceHandlers.insert, ResourceHandlers.create_row):
+            return [await self._attempt(work, row) for row in rows]
+        for row in rows:
+            self._complete(row)
+        await self.store.hold_references(work, rows, self.kind.references)
+        results: list[Message | Problem | None] = [None] * len(rows)
+        ready: dict[int, Row] = {}
+        for place, row in enumerate(rows):
+            try:
+                await self._judge(work, row)
+                ready[place] = row
+            except Problem as problem:
+                results[place] = problem
+        if self.kind.number_prefix:
+            for row, number in zip(ready.values(), await self.store.next_numbers(work, len(ready)), strict=True):
+                row["number"] = number
+        records = await self.store.insert_many(work, list(ready.values()))
+        for place, row in ready.items():
+            record = records.get(row["id"])
+            results[place] = await self._written(work, None, record) if record else self._taken(None)
+        return [result for result in results if result is not None]
 
     async def change(self, work: UnitOfWork, resource_id: str, apply: Callable[[Row], None]) -> Message:
         """Change a resource: locked, checked against If-Match, changed by `apply`, judged by the rules, written if
         anything is different. Raises NotFound, PreconditionFailed, and what `insert` raises."""
         before = dict(self._locked(await self.store.lock(work, resource_id), resource_id, work))
+        return await self.amend(work, before, apply)
+
+    async def lock(self, work: UnitOfWork, resource_id: str) -> Row:
+        """The resource, held against other changes until the end of the unit of work. Raises NotFound."""
+        return dict(self._found(await self.store.lock(work, resource_id), resource_id))
+
+    async def amend(self, work: UnitOfWork, before: Row, apply: Callable[[Row], None]) -> Message:
+        """Change a row that this unit of work has locked, as `change` does but without If-Match: for what follows from
+        a change of something else."""
         after = dict(before)
         apply(after)
         self._fill_defaults(after)
@@ -127,6 +164,22 @@ class ResourceHandlers:
         await self.consider(work, before, after)
         return await self._write(self.store.update, work, before, after)
 
+    def _complete(self, row: Row) -> None:
+        row |= {"id": ids.new_id(), **self._derived_defaults(), **row}
+        self._fill_defaults(row)
+
+    async def _judge(self, work: UnitOfWork, row: Row) -> None:
+        self.kind.rules(None, row, work.now)
+        await self._check_references(work, None, row)
+        await self.consider(work, None, row)
+
+    async def _attempt(self, work: UnitOfWork, row: Row) -> Message | Problem:
+        try:
+            async with work.attempt():
+                return await self.create_row(work, row)
+        except Problem as problem:
+            return problem
+
     async def _write(self, write: Any, work: UnitOfWork, before: Row | None, after: Row) -> Message:
         try:
             record = await write(work, after)
@@ -134,10 +187,19 @@ class ResourceHandlers:
             field = self.kind.unique.get(error.constraint_name or "")
             if field is None:
                 raise
-            taken = FieldError(field, f"another {self.kind.noun} has this already")
-            raise Conflict(
-                f"Another {self.kind.noun} has this {field}.", code="already-exists", errors=[taken]
-            ) from error
+            raise self._taken(field) from error
+        return await self._written(work, before, record)
+
+    def _taken(self, field: str | None) -> Conflict:
+        """`field`: what another has, by its JSON name; None: one of those that are unique."""
+        names = [field] if field else sorted(set(self.kind.unique.values()))
+        errors = [FieldError(name, f"another {self.kind.noun} has this already") for name in names] if field else []
+        which = " or ".join(names) or "id"
+        return Conflict(f"Another {self.kind.noun} has this {which}.", code="already-exists", errors=errors)
+
+    async def _written(self, work: UnitOfWork, before: Row | None, record: Any) -> Message:
+        """What follows from a row that was written: audit record, events, other rows."""
+        work.audit(str(record["id"]), record["version"])
         message = self._message_of(record)
         for event in self.kind.announce(before, dict(record), message):
             work.emit(event, key=str(record["id"]))
@@ -153,7 +215,7 @@ class ResourceHandlers:
         missing = await self.store.missing_references(work, after, changed)
         if missing:
             raise Invalid.fields(
-                *(FieldError(each.json_name, f"names nothing among this workspace's {each.kind}") for each in missing)
+                *(FieldError(place, f"names nothing among this workspace's {kind}") for place, kind in missing)
             )
 
     def _handler(self, name: str) -> Handler:

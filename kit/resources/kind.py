@@ -25,15 +25,23 @@ _STANDARD = ("id", "number", "created_at", "updated_at", "created_by", "version"
 
 @dataclass(frozen=True)
 class Reference:
-    """A field that holds the id of another resource."""
+    """A field that holds the id of another resource, or with `repeated` a list of them."""
 
     field: str
     json_name: str
     kind: str
+    repeated: bool = False
 
     @property
     def table(self) -> str:
         return self.kind.replace("-", "_")
+
+    def places(self, row: Row) -> list[tuple[str, str]]:
+        """The ids in a row, each with its place as a caller writes it: `clientId`, `assetIds[2]`."""
+        value = row[self.field]
+        if self.repeated:
+            return [(f"{self.json_name}[{index}]", each) for index, each in enumerate(value)]
+        return [(self.json_name, value)] if value else []
 
 
 def _nothing(_before: Row | None, _after: Row, _message: Any) -> Iterable[Message]:
@@ -92,7 +100,9 @@ class Kind:
     @cached_property
     def derived(self) -> tuple[str, ...]:
         """Fields that only rules set, such as `resolved_at`."""
-        return tuple(each.name for each in self.fields if contract.is_output_only(each) and each.name not in _STANDARD)
+        return tuple(
+            each.name for each in self.fields if contract.is_output_only(each) and each.name not in self._standard
+        )
 
     @cached_property
     def stored(self) -> tuple[str, ...]:
@@ -104,9 +114,14 @@ class Kind:
         return tuple(each.name for each in self.fields if not contract.field_options(each).unsearchable)
 
     @cached_property
+    def _standard(self) -> frozenset[str]:
+        """The fields that are set for every kind. Without a prefix, a number is for the kind's own rules to give."""
+        return frozenset(_STANDARD) - (frozenset() if self.number_prefix else {"number"})
+
+    @cached_property
     def references(self) -> tuple[Reference, ...]:
         return tuple(
-            Reference(each.name, each.json_name, str(kind))
+            Reference(each.name, each.json_name, str(kind), each.is_repeated)
             for each in self.fields
             if (kind := contract.field_options(each).references)
         )
@@ -114,7 +129,7 @@ class Kind:
     @cached_property
     def nullable(self) -> frozenset[str]:
         """Columns that may be NULL, which sort last."""
-        required = {*self.defaults, *_STANDARD}
+        required = {*self.defaults, *self._standard}
         return frozenset(
             each.name
             for each in self.fields

@@ -21,7 +21,9 @@ class Lifecycle:
             return
         legal = self.initial if before is None else self.moves[before]
         if after not in legal:
-            where = f"A new {self.noun} cannot be" if before is None else f"A {self.noun} cannot go from {before} to"
+            article = "An" if self.noun[0] in "aeiou" else "A"
+            move = f"{article} {self.noun} cannot go from {before} to"
+            where = f"A new {self.noun} cannot be" if before is None else move
             options = ", ".join(sorted(legal)) if legal else "nothing, it is final"
             raise IllegalTransition(f"{where} {after}; legal: {options}.")
 

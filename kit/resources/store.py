@@ -1,7 +1,7 @@
 """The SQL of a resource kind, put together once from its columns. All of it runs in a session of one workspace; the
 `workspace_id` in each query is for the planner and a second wall, row-level security is the first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -23,6 +23,7 @@ class ResourceStore:
         self._get = f"SELECT {self._columns} {alive}"
         self._lock = f"{self._get} FOR UPDATE"
         self._insert = self._insert_statement()
+        self._insert_many = self._insert_many_statement()
         self._update = self._update_statement()
         self._delete = (
             f"UPDATE {kind.table} SET deleted_at = $3, updated_at = $3, version = version + 1 "
@@ -66,6 +67,23 @@ class ResourceStore:
         assert record is not None
         return record
 
+    async def insert_many(self, work: UnitOfWork, rows: Sequence[Row]) -> dict[str, asyncpg.Record]:
+        """Those that were inserted, by id; one that breaks a unique index is left out."""
+        standard = {
+            "workspace_id": work.call.workspace_id,
+            "created_at": work.now,
+            "updated_at": work.now,
+            "created_by": work.call.principal.subject,
+            "version": 1,
+        }
+        names = ("id", *(["number"] if self._kind.number_prefix else []), *self._kind.stored)
+        values = [
+            {**standard, **{name: row[name] for name in names}, "search": self._search_text({**row, **standard})}
+            for row in rows
+        ]
+        records = await work.fetch(self._insert_many, values)
+        return {record["id"]: record for record in records}
+
     async def update(self, work: UnitOfWork, row: Row) -> asyncpg.Record:
         """Write the stored fields of a row that is locked; its version grows by one."""
         record = await work.fetchrow(
@@ -83,31 +101,44 @@ class ResourceStore:
         """Mark a row that is locked as deleted."""
         await work.execute(self._delete, work.call.workspace_id, resource_id, work.now)
 
-    async def missing_references(self, work: UnitOfWork, row: Row, references: Iterable[Reference]) -> list[Reference]:
-        """Those of the references that name nothing in this workspace. What they do name cannot be deleted until the
-        unit of work ends."""
-        missing = []
-        for reference in references:
-            found = await work.fetchval(
-                f"SELECT true FROM {reference.table} "
-                "WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE",
-                work.call.workspace_id,
-                row[reference.field],
-            )
-            if not found:
-                missing.append(reference)
-        return missing
+    async def missing_references(
+        self, work: UnitOfWork, row: Row, references: Iterable[Reference]
+    ) -> list[tuple[str, str]]:
+        """Place and kind of each id that names nothing in this workspace. What the others name cannot be deleted until
+        the unit of work ends."""
+        await self.hold_references(work, [row], references)
+        return [
+            (place, reference.kind)
+            for reference in references
+            for place, each in reference.places(row)
+            if (reference.table, each) not in work.held
+        ]
 
-    async def next_number(self, work: UnitOfWork) -> int:
-        """The next human number of this kind; numbers of changes that are rolled back stay unused."""
-        number: int = await work.fetchval("SELECT next_number($1)", self._kind.table)
-        return number
+    async def hold_references(self, work: UnitOfWork, rows: Sequence[Row], references: Iterable[Reference]) -> None:
+        """Note in `work.held` which of the ids that the rows name are there, and keep those from being deleted until
+        the unit of work ends."""
+        for reference in references:
+            named = {each for row in rows for _, each in reference.places(row)}
+            unknown = sorted(each for each in named if (reference.table, each) not in work.held)
+            if unknown:
+                found = await work.fetch(
+                    f"SELECT id FROM {reference.table} "
+                    "WHERE workspace_id = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL ORDER BY id FOR SHARE",
+                    work.call.workspace_id,
+                    unknown,
+                )
+                work.held.update((reference.table, each["id"]) for each in found)
+
+    async def next_numbers(self, work: UnitOfWork, count: int) -> list[int]:
+        """The next human numbers of this kind; those of changes that are rolled back stay unused."""
+        rows = await work.fetch("SELECT next_number($1) AS number FROM generate_series(1, $2)", self._kind.table, count)
+        return [row["number"] for row in rows]
 
     async def count_referring(self, work: UnitOfWork, resource_id: str, referring: Kind, reference: Reference) -> int:
         """How many rows of `referring` name this resource."""
+        names = f"{reference.field} @> ARRAY[$2::uuid]" if reference.repeated else f"{reference.field} = $2"
         count: int = await work.fetchval(
-            f"SELECT count(*) FROM {referring.table} "
-            f"WHERE workspace_id = $1 AND {reference.field} = $2 AND deleted_at IS NULL",
+            f"SELECT count(*) FROM {referring.table} WHERE workspace_id = $1 AND {names} AND deleted_at IS NULL",
             work.call.workspace_id,
             resource_id,
         )
@@ -137,6 +168,17 @@ class ResourceStore:
         return (
             f"INSERT INTO {self._kind.table} ({', '.join(names)}, created_at, updated_at, created_by, version, search) "
             f"VALUES ({values}, ${count + 1}, ${count + 1}, ${count + 2}, 1, ${count + 3}) RETURNING {self._columns}"
+        )
+
+    def _insert_many_statement(self) -> str:
+        numbered = ["number"] if self._kind.number_prefix else []
+        own = ("workspace_id", "id", *numbered, *self._kind.stored)
+        names = ", ".join((*own, "created_at", "updated_at", "created_by", "version", "search"))
+        # The server reads the rows from one JSON text by the types of the table's columns.
+        return (
+            f"INSERT INTO {self._kind.table} ({names}) "
+            f"SELECT {names} FROM jsonb_populate_recordset(NULL::{self._kind.table}, $1::jsonb) "
+            f"ON CONFLICT DO NOTHING RETURNING {self._columns}"
         )
 
     def _update_statement(self) -> str:

@@ -14,7 +14,7 @@ from kit.call import Call
 from kit.database import Database
 from kit.identity import Principal
 from kit.tests.protos import message_class
-from kit.unit_of_work import Audited, UnitOfWork, fingerprint, unit_of_work
+from kit.unit_of_work import UnitOfWork, fingerprint, unit_of_work
 
 Effect = Callable[[UnitOfWork], Awaitable[None]]
 SERVICE = "sample"
@@ -43,7 +43,8 @@ class Sample:
             if work.replay is None:
                 await effect(work)
                 answer = ids.new_id().encode()
-                work.answer(answer, Audited(ids.new_id(), 1))
+                work.answer(answer)
+                work.audit(ids.new_id(), 1)
         return Answer(answer, False) if work.replay is None else Answer(work.replay, True)
 
     async def emit(self, key: str, *names: str, workspace: str = "acme", padding: int = 0) -> None:

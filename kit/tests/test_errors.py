@@ -48,6 +48,16 @@ def test_every_class_of_problem_is_tried_here() -> None:
     }
 
 
+def test_of_very_many_errors_the_first_ones_arrive() -> None:
+    """gRPC would drop all of the problem otherwise."""
+    sent = errors.Invalid.fields(*(FieldError(f"lines[{each}].unitPrice", "x" * 90) for each in range(10_000)))
+    assert len(errors.to_status_details(sent, "c-1")) < 5000
+    got = carried(sent)
+    assert 20 < len(got.errors) < 100
+    assert got.errors == sent.errors[: len(got.errors)]
+    assert got.detail.endswith("lines[9].unitPrice and 9990 more).")
+
+
 @pytest.mark.parametrize("problem_class", CLASSES)
 def test_a_problem_arrives_as_it_was_sent(problem_class: type[Problem]) -> None:
     sent = problem_class("What happened.", errors=[FieldError("tags[2]", "is too long"), FieldError("name", "is ä")])

@@ -1,5 +1,6 @@
 """The published OpenAPI document covers every route, no more and no less, and is valid."""
 
+import re
 from typing import Any
 
 import httpx
@@ -18,6 +19,11 @@ def document(platform: Platform) -> dict[str, Any]:
     return found
 
 
+def written(path: str) -> str:
+    """A path as the document has it: parameters, too, have their JSON names."""
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
+
+
 def test_it_is_valid(document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
@@ -29,13 +35,13 @@ def test_it_lists_every_route_and_nothing_else(document: dict[str, Any]) -> None
         for verb in item
         if verb in ("get", "put", "post", "delete", "patch")
     }
-    assert listed == {(route.verb, route.path) for rpc in contract.load() for route in rpc.routes}
+    assert listed == {(route.verb, written(route.path)) for rpc in contract.load() for route in rpc.routes}
 
 
 def test_each_operation_says_who_may_call_it(document: dict[str, Any]) -> None:
     for rpc in contract.load():
         for route in rpc.routes:
-            operation = document["paths"][route.path][route.verb.lower()]
+            operation = document["paths"][written(route.path)][route.verb.lower()]
             assert operation["summary"]
             assert set(operation.get("x-opsfield-roles", [])) == rpc.roles
             names = {each.get("name", each.get("$ref", "")).rpartition("/")[2] for each in operation["parameters"]}

@@ -56,4 +56,5 @@ def _type_of(platform: Platform, table: str, column: str) -> str:
         table,
         column,
     )
-    return str(row["udt_name"])
+    # An array's type is named after its items'.
+    return str(row["udt_name"]).removeprefix("_")

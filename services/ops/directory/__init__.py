@@ -1,1 +1,1 @@
-"""Who the provider works for: clients."""
+"""Who and what the provider looks after: clients, their sites, contacts and assets."""

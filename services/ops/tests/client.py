@@ -1,5 +1,7 @@
 """A caller of the ops service over gRPC, with the identity that the gateway would give it."""
 
+import importlib
+import pkgutil
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,17 +13,23 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+import opsfield.ops.v1
 from kit import contract
 from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
-from opsfield.ops.v1 import clients_pb2, tickets_pb2
+from opsfield.ops.v1 import clients_pb2, ticket_comments_pb2, tickets_pb2
+from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
 RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
 ENGINEER = frozenset({"ops_engineer"})
-# The requests of the two kinds, by the name of their message.
-REQUESTS: Mapping[str, Any] = vars(clients_pb2) | vars(tickets_pb2)
+# The requests of all kinds, by the name of their message.
+REQUESTS: Mapping[str, Any] = {
+    name: value
+    for module in pkgutil.iter_modules(opsfield.ops.v1.__path__, "opsfield.ops.v1.")
+    for name, value in vars(importlib.import_module(module.name)).items()
+}
 
 
 @dataclass(frozen=True)
@@ -69,15 +77,37 @@ class Ops:
         self.notes["replayed"] = ("idempotency-replayed", "true") in tuple(await sending.trailing_metadata())
         return rpc.response_class.FromString(body)
 
+    async def create(self, resource: Any, **call: Any) -> Any:
+        """Create a resource from the fields that are set in the message."""
+        kind = type(resource).__name__
+        request = REQUESTS[f"Create{kind}Request"](**{contract.snake_case(kind): resource})
+        return await self.call(f"Create{kind}", request, **call)
+
+    async def page(self, kind: str, **query: Any) -> Any:
+        """A page of a kind, named as in its rpc: `Sites`."""
+        return await self.call(f"List{kind}", REQUESTS[f"List{kind}Request"](**query))
+
     async def create_client(self, name: str = "Acme", **fields: Any) -> Client:
         request = clients_pb2.CreateClientRequest(client=Client(name=name, **fields))
         client: Client = await self.call("CreateClient", request)
         return client
 
+    async def create_asset(self, client: Client, name: str = "srv-01", **fields: Any) -> Asset:
+        asset: Asset = await self.create(Asset(name=name, client_id=client.id, **fields))
+        return asset
+
     async def create_ticket(self, client: Client, subject: str = "Printer", **fields: Any) -> Ticket:
         request = tickets_pb2.CreateTicketRequest(ticket=Ticket(subject=subject, client_id=client.id, **fields))
         ticket: Ticket = await self.call("CreateTicket", request)
         return ticket
+
+    async def act(self, verb: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Call the action of a resource that is named so: `issue`."""
+        return await self.do(f"{verb.capitalize()}{type(resource).__name__}", resource, call=call, **fields)
+
+    async def do(self, name: str, resource: Any, *, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
+        """Call an rpc on the resource: `do("MergeTicket", ticket, reason="…")`."""
+        return await self.call(name, REQUESTS[f"{name}Request"](id=resource.id, **fields), **(call or {}))
 
     async def get(self, resource: Any) -> Any:
         """The resource as it is now."""
@@ -87,7 +117,7 @@ class Ops:
     async def replace(self, resource: Any, **call: Any) -> Any:
         """Write the whole resource."""
         kind = type(resource).__name__
-        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{kind.lower(): resource})
+        request = REQUESTS[f"Replace{kind}Request"](id=resource.id, **{contract.snake_case(kind): resource})
         return await self.call(f"Replace{kind}", request, **call)
 
     async def patch(self, resource: Any, *cleared: str, call: Mapping[str, str] | None = None, **fields: Any) -> Any:
@@ -96,7 +126,7 @@ class Ops:
         request = REQUESTS[f"Update{kind}Request"](
             id=resource.id,
             update_mask=FieldMask(paths=[*fields, *cleared]),
-            **{kind.lower(): type(resource)(**fields)},
+            **{contract.snake_case(kind): type(resource)(**fields)},
         )
         return await self.call(f"Update{kind}", request, **(call or {}))
 
@@ -115,6 +145,12 @@ class Ops:
             "ListClients", clients_pb2.ListClientsRequest(**query)
         )
         return answer
+
+    async def comment(self, ticket: Ticket, body: str = "Hello.", **fields: Any) -> Any:
+        """Comment on the ticket."""
+        comment = ticket_comments_pb2.TicketComment(body=body, **fields)
+        request = ticket_comments_pb2.CreateTicketCommentRequest(ticket_id=ticket.id, comment=comment)
+        return await self.call("CreateTicketComment", request)
 
     async def subjects(self, **query: Any) -> list[str]:
         """The subjects of the tickets that are listed, in their order."""

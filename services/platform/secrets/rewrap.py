@@ -20,7 +20,7 @@ from kit.database import DATABASE_ERRORS, Database
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.settings import read
-from kit.unit_of_work import Audited, unit_of_work
+from kit.unit_of_work import unit_of_work
 from services.platform.secrets import store
 from services.platform.secrets.envelope import Envelopes
 from services.platform.settings import Settings
@@ -61,7 +61,7 @@ async def _rewrap_batch(database: Database, envelopes: Envelopes, workspace_id: 
             wrapped = await envelopes.rewrap(workspace_id, each.id, each.wrapped)
             await store.replace_wrapping(work, each.id, wrapped)
         if batch:
-            work.answer(None, Audited(resource_id=f"{len(batch)} data keys under {current}", version=None))
+            work.audit(f"{len(batch)} data keys under {current}", None)
     return len(batch)
 
 

@@ -1,28 +1,39 @@
-"""What tickets have beside the standard rpcs."""
+"""What tickets have beside the standard rpcs: escalation, resolution, links, merges, and the SLA clock."""
 
 from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from kit.errors import FieldError, Invalid
 from kit.live_settings import SettingsReader
-from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import tickets_pb2
+from services.ops.directory.belonging import BelongingHandlers
+from services.ops.service_desk.sla import clock
+from services.ops.service_desk.sla.clock import Terms
+from services.ops.service_desk.sla_policies.store import bind_terms, policy_for, terms_of
+from services.ops.service_desk.ticket_comments.store import add_comment
 from services.ops.service_desk.tickets import rules
+from services.ops.service_desk.tickets.kind import TICKETS
+
+# What the SLA clock depends on.
+_CLOCK_FIELDS = (
+    "status",
+    "priority",
+    "sla_policy_id",
+    "first_responded_at",
+    "first_response_breached_at",
+    "resolution_breached_at",
+)
 
 
-class TicketHandlers(ResourceHandlers):
+class TicketHandlers(BelongingHandlers):
     """TicketService."""
 
     def __init__(self, kind: Kind, kinds: Sequence[Kind], settings: SettingsReader) -> None:
         super().__init__(kind, kinds)
         self._settings = settings
-
-    async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
-        if before and rules.is_reopened(before, after):
-            settings = (await self._settings.workspace(work.call.workspace_id)).value.settings
-            rules.check_reopening(before, work.now, days=settings.service_desk.reopen_days)
 
     async def escalate_ticket(self, request: tickets_pb2.EscalateTicketRequest, work: UnitOfWork) -> Message:
         by = work.call.principal.subject
@@ -34,3 +45,51 @@ class TicketHandlers(ResourceHandlers):
 
     async def resolve_ticket(self, request: tickets_pb2.ResolveTicketRequest, work: UnitOfWork) -> Message:
         return await self.change(work, request.id, lambda ticket: rules.resolve(ticket, resolution=request.resolution))
+
+    async def link_ticket_asset(self, request: tickets_pb2.LinkTicketAssetRequest, work: UnitOfWork) -> Message:
+        return await self._link(work, request.id, ("asset_ids", "assetId"), request.asset_id)
+
+    async def link_ticket_runbook(self, request: tickets_pb2.LinkTicketRunbookRequest, work: UnitOfWork) -> Message:
+        return await self._link(work, request.id, ("runbook_ids", "runbookId"), request.runbook_id)
+
+    async def merge_ticket(self, request: tickets_pb2.MergeTicketRequest, work: UnitOfWork) -> Message:
+        # Both locked in one order, so that two that are merged into one another at once do not wait in a ring.
+        found = {each: await self.store.lock(work, each) for each in sorted({request.id, request.into_ticket_id})}
+        source = await self.lock(work, request.id)
+        other = found[request.into_ticket_id]
+        rules.check_merge(source, dict(other) if other else None)
+        target = await self.lock(work, request.into_ticket_id)
+        number = TICKETS.written_number(source["number"])
+        note = f"Merged into {TICKETS.written_number(target['number'])}: {request.reason}"
+        merged = await self.change(work, request.id, lambda ticket: rules.close_merged(ticket, target, note=note))
+        await self.amend(work, target, lambda ticket: rules.take_over(ticket, source))
+        await add_comment(work, target["id"], body=f"{number} was merged into this: {request.reason}")
+        return merged
+
+    async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
+        """Bind a new ticket to its policy; bring the SLA clock up to the change; refuse to reopen it too late."""
+        await super().consider(work, before, after)
+        if before and rules.is_reopened(before, after):
+            settings = (await self._settings.workspace(work.call.workspace_id)).value.settings
+            rules.check_reopening(before, work.now, days=settings.service_desk.reopen_days)
+        if before is None and after["sla_policy_id"] is None:
+            after["sla_policy_id"] = await policy_for(work, after["client_id"])
+        clock.note_breaches(after, work.now)
+        clock.follow_status(after, work.now)
+        if before is None or any(before[name] != after[name] for name in _CLOCK_FIELDS):
+            clock.assess(after, await self._terms(work, before, after), work.now)
+
+    async def _link(self, work: UnitOfWork, ticket_id: str, names: tuple[str, str], linked: str) -> Message:
+        """`names`: of the list, and of the field in which the caller named what is to be linked."""
+        try:
+            return await self.change(work, ticket_id, lambda ticket: rules.link(ticket, names[0], linked))
+        except Invalid as error:
+            raise Invalid.fields(*(FieldError(names[1], each.message) for each in error.errors)) from error
+
+    async def _terms(self, work: UnitOfWork, before: Row | None, after: Row) -> Terms | None:
+        policy_id = after["sla_policy_id"]
+        if policy_id is None:
+            return None
+        if before is None or before["sla_policy_id"] != policy_id or not before["sla"]:
+            return await bind_terms(work, policy_id)
+        return await terms_of(work, policy_id, before["sla"]["policy_version"])

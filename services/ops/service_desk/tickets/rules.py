@@ -22,12 +22,17 @@ LIFECYCLE = Lifecycle(
 PRIORITIES = ("low", "medium", "high", "critical")
 HIGHEST_TIER = 3
 DONE = states("resolved closed")
+LINKS = ("asset_ids", "alert_ids", "runbook_ids")
+MOST_LINKS = 200
+MOST_WATCHERS = 50
 
 
 def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -> None:
     """Refuse what a ticket may not become; note when it was resolved, closed, reopened. Raises IllegalTransition, and
     Invalid when it is resolved without saying how."""
-    LIFECYCLE.check(before["status"] if before else None, after["status"])
+    is_merge = bool(before and after.get("merged_into_id") and not before.get("merged_into_id"))
+    if not is_merge:
+        LIFECYCLE.check(before["status"] if before else None, after["status"])
     if after["status"] in DONE and not after["resolution"]:
         raise Invalid.fields(FieldError("resolution", "must say how the ticket was resolved"))
     if before is None or before["status"] == after["status"]:
@@ -80,3 +85,45 @@ def resolve(ticket: dict[str, Any], *, resolution: str) -> None:
         raise Conflict("The ticket is resolved already.", code="ticket-done")
     ticket["status"] = "resolved"
     ticket["resolution"] = resolution
+
+
+def link(ticket: dict[str, Any], field: str, linked_id: str) -> None:
+    """Add an id to those that are linked, unless it is among them. Raises Conflict when there are too many."""
+    if linked_id in ticket[field]:
+        return
+    if len(ticket[field]) >= MOST_LINKS:
+        raise Conflict(f"The ticket has {MOST_LINKS} of these links already.", code="too-many-links")
+    ticket[field] = [*ticket[field], linked_id]
+
+
+def check_merge(source: dict[str, Any], target: dict[str, Any] | None) -> None:
+    """Raises Invalid or Conflict unless `source` may be merged into `target` (None: there is no such ticket)."""
+    if target is None:
+        raise Invalid.fields(FieldError("intoTicketId", "names nothing among this workspace's tickets"))
+    if target["id"] == source["id"]:
+        raise Invalid.fields(FieldError("intoTicketId", "must name another ticket"))
+    if target["client_id"] != source["client_id"]:
+        raise Invalid.fields(FieldError("intoTicketId", "names a ticket of another client"))
+    if source["merged_into_id"]:
+        raise Conflict("The ticket was merged into another already.", code="ticket-merged")
+    if source["status"] == "closed":
+        raise Conflict("The ticket is closed for good.", code="ticket-closed")
+    if target["merged_into_id"]:
+        raise Conflict("The other ticket was itself merged into another; merge into that.", code="ticket-merged")
+    if target["status"] == "closed":
+        raise Conflict("The other ticket is closed for good.", code="ticket-closed")
+
+
+def close_merged(source: dict[str, Any], target: dict[str, Any], *, note: str) -> None:
+    """Close a ticket that goes on as another."""
+    source["merged_into_id"] = target["id"]
+    source["status"] = "closed"
+    source["resolution"] = source["resolution"] or note
+
+
+def take_over(target: dict[str, Any], source: dict[str, Any]) -> None:
+    """Give the ticket that stays what the merged one had: those who want to know, and its links. What would be too
+    many is left where it is."""
+    for field, most in (("watchers", MOST_WATCHERS), *((each, MOST_LINKS) for each in LINKS)):
+        new = [each for each in source[field] if each not in target[field]]
+        target[field] = [*target[field], *new][: max(most, len(target[field]))]

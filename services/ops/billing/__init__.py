@@ -1,0 +1,1 @@
+"""What clients are offered, agree to, owe and pay."""

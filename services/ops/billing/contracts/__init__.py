@@ -1,0 +1,1 @@
+"""Contracts: what a client has agreed to pay for, period by period."""

@@ -1,0 +1,1 @@
+"""Quotes: offers that a client accepts or rejects."""

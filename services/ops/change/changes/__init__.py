@@ -1,0 +1,1 @@
+"""Changes: planned work, agreed on before it is done."""

@@ -1,0 +1,1 @@
+"""Assets: what the provider looks after at a client."""

@@ -1,0 +1,41 @@
+"""The SQL of assets beyond the standard one: what others need to know of an asset."""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from kit.unit_of_work import UnitOfWork
+
+_ALIVE = "FROM assets WHERE workspace_id = $1 AND deleted_at IS NULL"
+# Shared, so that maintenance neither begins nor ends before what depends on it is written.
+_IN_MAINTENANCE = f"SELECT maintenance_mode {_ALIVE} AND id = $2 FOR SHARE"
+_BY_ID = f"SELECT id, client_id {_ALIVE} AND id = $2"
+_BY_AGENT = f"SELECT id, client_id {_ALIVE} AND agent_id = $2"
+
+
+@dataclass(frozen=True)
+class Known:
+    """An asset, and the client it belongs to for good."""
+
+    id: str
+    client_id: str
+
+
+async def in_maintenance(work: UnitOfWork, asset_id: str) -> bool:
+    """Whether the asset is being worked on, which stays so until the unit of work ends. False when there is no such
+    asset in the workspace."""
+    return bool(await work.fetchval(_IN_MAINTENANCE, work.call.workspace_id, asset_id))
+
+
+async def by_id(work: UnitOfWork, asset_id: str) -> Known | None:
+    """The asset of the workspace with this id (a UUID)."""
+    return _known(await work.fetchrow(_BY_ID, work.call.workspace_id, asset_id))
+
+
+async def by_agent(work: UnitOfWork, agent_id: str) -> Known | None:
+    """The asset of the workspace for which this endpoint agent reports."""
+    return _known(await work.fetchrow(_BY_AGENT, work.call.workspace_id, agent_id))
+
+
+def _known(record: asyncpg.Record | None) -> Known | None:
+    return Known(record["id"], record["client_id"]) if record else None

@@ -1,0 +1,1 @@
+"""What the provider knows, written down: runbooks and articles."""

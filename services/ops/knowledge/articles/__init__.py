@@ -1,0 +1,1 @@
+"""Knowledge articles: what staff and clients read."""

@@ -1,0 +1,1 @@
+"""Runbooks: how something is done, step by step."""

@@ -1,0 +1,1 @@
+"""Monitoring: what is noticed about the clients' IT."""

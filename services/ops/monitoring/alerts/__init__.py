@@ -1,0 +1,1 @@
+"""Alerts: what monitoring has noticed."""

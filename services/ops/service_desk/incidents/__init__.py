@@ -1,0 +1,1 @@
+"""Incidents: disruptions that take more than a ticket."""

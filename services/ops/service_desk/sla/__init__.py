@@ -1,0 +1,1 @@
+"""Service levels: business time, the clock of a ticket, the detection of breaches."""

@@ -1,0 +1,1 @@
+"""SLA policies: what is promised to clients, and on which clock."""

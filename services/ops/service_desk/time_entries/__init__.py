@@ -1,0 +1,1 @@
+"""Time entries: the work on tickets."""

@@ -1,0 +1,11 @@
+"""The kind `time-entries`."""
+
+from kit.resources.kind import Kind
+from opsfield.ops.v1.time_entries_pb2 import TimeEntry
+from services.ops.service_desk.time_entries import rules
+
+TIME_ENTRIES = Kind(
+    message=TimeEntry,
+    rules=rules.judge,
+    defaults={"billable": True, "work_type": "remote"},
+)

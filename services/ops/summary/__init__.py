@@ -1,0 +1,1 @@
+"""Summaries: what is open and how it went, at a glance."""
