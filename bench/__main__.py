@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import httpx
 import psutil
 import uvloop
 
@@ -30,6 +31,8 @@ from kit.bootstrap import with_database
 
 CONNECTIONS = 16
 RARE = "order 4711"
+WITH_SLA = "bench-sla"
+WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Bench:
         self._plain_address = plain_address
         self._pool = pool
         self._seconds = seconds
-        token = stack.token(("ops_engineer",), (data.WORKSPACE,))
+        token = stack.token(("ops_engineer",), (data.WORKSPACE, WITH_SLA))
         self._headers = {"Authorization": f"Bearer {token}", "x-workspace-id": data.WORKSPACE}
 
     async def cases(self) -> list[Case]:
@@ -74,8 +77,28 @@ class Bench:
                 lambda: f"/tickets?q={RARE.replace(' ', '%20')}",
                 lambda: [(plain.FOUND, (workspace, 50, pattern)), (plain.COUNT_FOUND, (workspace, pattern))],
             ),
-            self._write(client),
+            self._write("POST /tickets", self._headers, client),
+            self._write("POST /tickets, with SLA", *await self._promise()),
         ]
+
+    async def _promise(self) -> tuple[dict[str, str], str]:
+        """A workspace whose tickets have an SLA: the headers for it, and a client."""
+        headers = {**self._headers, "x-workspace-id": WITH_SLA}
+        async with httpx.AsyncClient(base_url=f"{self._stack.base_url}/api/v1", headers=headers) as http:
+
+            async def create(path: str, body: dict[str, object]) -> str:
+                answer = await http.post(path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+                if answer.status_code == 409:
+                    return str((await http.get(path)).json()["data"][0]["id"])
+                return str(answer.raise_for_status().json()["id"])
+
+            windows = [{"day": day, "opens": "09:00", "closes": "17:00"} for day in WORKDAYS]
+            targets = [{"priority": "medium", "firstResponseMinutes": 240, "resolutionMinutes": 1440}]
+            calendar = {"timeZone": "Europe/Dublin", "windows": windows}
+            await create(
+                "/sla-policies", {"name": "Standard", "isDefault": True, "calendar": calendar, "targets": targets}
+            )
+            return headers, await create("/clients", {"name": "Acme"})
 
     def _read(
         self, name: str, path: Callable[[], str], queries: Callable[[], list[tuple[str, tuple[object, ...]]]]
@@ -88,20 +111,21 @@ class Bench:
             lambda: self._bare(queries),
         )
 
-    def _write(self, client: str) -> Case:
+    def _write(self, name: str, headers: dict[str, str], client: str) -> Case:
         base, bare = self._stack.base_url, f"http://{self._plain_address}"
         body = json.dumps({"subject": "Bench ticket, printer broken", "clientId": client}).encode()
 
         def keyed() -> bytes:
-            return post(f"{base}/api/v1/tickets", {**self._headers, "Idempotency-Key": uuid.uuid4().hex}, body)
+            return post(f"{base}/api/v1/tickets", {**headers, "Idempotency-Key": uuid.uuid4().hex}, body)
 
         def insert() -> list[tuple[str, tuple[object, ...]]]:
-            return [(plain.INSERT, (data.WORKSPACE, str(uuid.uuid4()), "Bench ticket, printer broken", client))]
+            workspace = headers["x-workspace-id"]
+            return [(plain.INSERT, (workspace, str(uuid.uuid4()), "Bench ticket, printer broken", client))]
 
         return Case(
-            "POST /tickets",
+            name,
             lambda: self._load(base, keyed, 201),
-            lambda: self._load(bare, lambda: post(f"{bare}/tickets", self._headers, body), 201),
+            lambda: self._load(bare, lambda: post(f"{bare}/tickets", headers, body), 201),
             lambda: self._bare(insert),
         )
 
