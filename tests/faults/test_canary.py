@@ -118,6 +118,7 @@ def set_and_use(platform: Platform) -> list[bytes]:
         # The platform service dies with the value in its hands, and again with an answer on its way.
         for point in ("after-effect", "before-answer"):
             platform.restart("platform", {**platform.stack.environment("platform"), "CRASH_AT": point})
+            eventually(lambda: api.get("/platform/secrets").status_code == 200)
             answers.append(api.post("/platform/secrets/github.webhook", json={"value": CANARY}))
             assert platform.wait("platform") == 137
             platform.start("platform", platform.stack.environment("platform") | {"CRASH_AT": ""})
