@@ -127,6 +127,20 @@ class Database:
             self._waiting -= 1
 
 
+@asynccontextmanager
+async def relay_connection(url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """A connection of a service's relay role, which sees as much of all workspaces as migrations grant it. Outside any
+    transaction; closed at the end, for at most 2 s."""
+    connection = await asyncpg.connect(url, command_timeout=60)
+    try:
+        yield connection
+    finally:
+        try:
+            await connection.close(timeout=2)
+        except DATABASE_ERRORS:
+            connection.terminate()
+
+
 def workspace_scope(workspace_id: str) -> str:
     """The statement that binds a transaction to a workspace.
 

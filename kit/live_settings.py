@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
-import asyncpg
 from google.protobuf.message import Message
 
 from kit import clock, logs
 from kit.announcements import Announcements
 from kit.call import PLATFORM_WORKSPACE
 from kit.copies import Copies, Copy
-from kit.database import Database, workspace_scope
+from kit.database import Database, relay_connection, workspace_scope
 from kit.errors import Problem
 from kit.events import ReceivedEvent
 from kit.setting_keys import with_defaults
@@ -91,8 +90,7 @@ class LiveSettings:
 
     async def load_saved(self, relay_url: str) -> None:
         """Take up the copies that were saved by an earlier run; the relay's role sees those of all workspaces."""
-        connection = await asyncpg.connect(relay_url)
-        try:
+        async with relay_connection(relay_url) as connection:
             for row in await connection.fetch(_SAVED):
                 age = max(0.0, (clock.now() - row["fetched_at"]).total_seconds())
                 response = FetchSettingsResponse.FromString(row["settings"])
@@ -100,8 +98,6 @@ class LiveSettings:
                     self._platform.keep((PLATFORM_WORKSPACE, ""), _platform(response), age=age)
                 else:
                     self._workspaces.keep((row["workspace_id"], ""), _workspace(response), age=age)
-        finally:
-            await connection.close()
 
     async def start(self, stopping: asyncio.Event) -> None:
         """Wait for the platform's settings. Raises SettingsUnknownError after a minute without them."""

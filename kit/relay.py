@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kit import faults
-from kit.database import DATABASE_ERRORS
+from kit.database import DATABASE_ERRORS, relay_connection
 from kit.errors import Unavailable
 from kit.events import CONTENT_TYPE
 from kit.kafka import MAX_EVENT_BYTES, start_consumer, start_producer, stop
@@ -103,8 +103,7 @@ class Relay:
                 await self._back_off()
 
     async def _work_while_connected(self) -> None:
-        connection = await asyncpg.connect(self._database_url, command_timeout=60)
-        try:
+        async with relay_connection(self._database_url) as connection:
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
                 await asyncio.sleep(_STANDBY_SECONDS)
             try:
@@ -117,8 +116,6 @@ class Relay:
                 await self._relay(connection, producer)
             finally:
                 await stop(producer)
-        finally:
-            await _close(connection)
 
     async def _relay(self, connection: "asyncpg.Connection[asyncpg.Record]", producer: AIOKafkaProducer) -> None:
         log.info("outbox relay at work")
@@ -245,10 +242,3 @@ async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> None:
 async def _is_empty(consumer: AIOKafkaConsumer, topic: str, numbers: Iterable[int]) -> bool:
     ends = await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
     return not any(ends.values())
-
-
-async def _close(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    try:
-        await connection.close(timeout=2)
-    except DATABASE_ERRORS:
-        connection.terminate()

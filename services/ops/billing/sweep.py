@@ -10,11 +10,9 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
 
-import asyncpg
-
 from kit import clock, ids
 from kit.call import Call
-from kit.database import DATABASE_ERRORS, Database
+from kit.database import DATABASE_ERRORS, Database, relay_connection
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.logs import get_logger
@@ -70,11 +68,8 @@ class BillingSweep:
             await self._sweep(workspace_id, today)
 
     async def _workspaces(self, today: date) -> list[str]:
-        connection = await asyncpg.connect(self._relay_url, command_timeout=60)
-        try:
+        async with relay_connection(self._relay_url) as connection:
             return [record["workspace_id"] for record in await connection.fetch(_WORKSPACES, today)]
-        finally:
-            await connection.close()
 
     async def _sweep(self, workspace_id: str, today: date) -> None:
         call = Call(

@@ -12,11 +12,9 @@ import asyncio
 import sys
 from collections import Counter
 
-import asyncpg
-
 from kit import faults, ids, logs
 from kit.call import Call
-from kit.database import DATABASE_ERRORS, Database
+from kit.database import DATABASE_ERRORS, Database, relay_connection
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.settings import read
@@ -44,11 +42,8 @@ async def rewrap(database: Database, relay_url: str, envelopes: Envelopes) -> in
 
 async def counts(relay_url: str) -> Counter[tuple[str, str]]:
     """How many data keys there are, by workspace and key-encryption key."""
-    connection = await asyncpg.connect(relay_url)
-    try:
+    async with relay_connection(relay_url) as connection:
         rows = await connection.fetch(_COUNTS)
-    finally:
-        await connection.close()
     return Counter({(row["workspace_id"], row["kek_id"]): row["count"] for row in rows})
 
 

@@ -6,7 +6,6 @@ round as well as by the first.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,7 +14,7 @@ import asyncpg
 from kit import clock as time
 from kit import ids
 from kit.call import Call
-from kit.database import DATABASE_ERRORS, Database
+from kit.database import DATABASE_ERRORS, Database, relay_connection
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.live_settings import DefaultSettings
@@ -103,12 +102,9 @@ class BreachSweep:
                 await asyncio.sleep(_LONGEST_PAUSE)
 
     async def _sweep_while_connected(self) -> None:
-        connection = await asyncpg.connect(self._relay_url, command_timeout=60)
-        try:
+        async with relay_connection(self._relay_url) as connection:
             while True:
                 await asyncio.sleep(await self._round(connection))
-        finally:
-            await _close(connection)
 
     async def _round(self, connection: "asyncpg.Connection[asyncpg.Record]") -> float:
         """Look once: the seconds until the next look."""
@@ -143,10 +139,3 @@ def _call(workspace_id: str) -> Call:
     return Call(
         method=_METHOD, principal=Principal(SUBJECT, workspace_id=workspace_id), correlation_id=f"sla-{ids.new_id()}"
     )
-
-
-async def _close(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    with contextlib.suppress(*DATABASE_ERRORS):
-        await connection.close(timeout=2)
-        return
-    connection.terminate()
