@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from zoneinfo import available_timezones
 
 from opsfield.options.v1 import field_pb2
@@ -46,10 +47,21 @@ def is_date(text: str) -> bool:
     return True
 
 
+def is_time_zone(text: str) -> bool:
+    """Whether the time zone database has it."""
+    return text in _time_zones()
+
+
+@cache
+def _time_zones() -> set[str]:
+    # Found by walking the database's files, so not before it is needed.
+    return available_timezones()
+
+
 # What no pattern can say.
 EXISTS: dict[int, Callable[[str], bool]] = {
     field_pb2.DATE: is_date,
-    field_pb2.TIME_ZONE: available_timezones().__contains__,
+    field_pb2.TIME_ZONE: is_time_zone,
 }
 
 # A workspace's id: what `x-workspace-id` may hold. Safe to write into SQL as a literal.
