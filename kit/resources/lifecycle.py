@@ -21,11 +21,15 @@ class Lifecycle:
             return
         legal = self.initial if before is None else self.moves[before]
         if after not in legal:
-            article = "An" if self.noun[0] in "aeiou" else "A"
-            move = f"{article} {self.noun} cannot go from {before} to"
+            move = f"{with_article(self.noun)} cannot go from {before} to"
             where = f"A new {self.noun} cannot be" if before is None else move
             options = ", ".join(sorted(legal)) if legal else "nothing, it is final"
             raise IllegalTransition(f"{where} {after}; legal: {options}.")
+
+
+def with_article(noun: str) -> str:
+    """`An invoice`, `A quote`: how a sentence about one of them begins."""
+    return f"{'An' if noun[0] in 'aeiou' else 'A'} {noun}"
 
 
 def states(text: str) -> frozenset[str]:

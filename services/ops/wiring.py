@@ -7,8 +7,8 @@ from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wiring
-from services.ops.billing.contracts.handlers import ContractHandlers
 from services.ops.billing.contracts.kind import CONTRACTS
+from services.ops.billing.handlers import DocumentHandlers
 from services.ops.billing.invoices.handlers import InvoiceHandlers
 from services.ops.billing.invoices.kind import INVOICES
 from services.ops.billing.payments.handlers import PaymentHandlers
@@ -72,7 +72,7 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
         TimeEntryHandlers(TIME_ENTRIES, KINDS, tickets),
         IncidentHandlers(INCIDENTS, KINDS),
         AlertHandlers(ALERTS, KINDS, tickets),
-        ContractHandlers(CONTRACTS, KINDS),
+        DocumentHandlers(CONTRACTS, KINDS),
         QuoteHandlers(QUOTES, KINDS, invoices),
         invoices,
         PaymentHandlers(PAYMENTS, KINDS, invoices),

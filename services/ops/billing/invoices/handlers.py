@@ -3,15 +3,15 @@
 from google.protobuf.message import Message
 
 from kit.errors import Conflict
-from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import invoices_pb2
+from services.ops.billing.handlers import DocumentHandlers
 from services.ops.billing.invoices import billed_time, rules, store
 from services.ops.billing.store import client_terms
 
 
-class InvoiceHandlers(ResourceHandlers):
+class InvoiceHandlers(DocumentHandlers):
     """InvoiceService."""
 
     async def issue_invoice(self, request: invoices_pb2.IssueInvoiceRequest, work: UnitOfWork) -> Message:
@@ -29,11 +29,6 @@ class InvoiceHandlers(ResourceHandlers):
         by = work.call.principal.subject
         return await self.change(work, request.id, lambda invoice: rules.acknowledge(invoice, by=by, now=work.now))
 
-    async def insert(self, work: UnitOfWork, row: Row) -> Message:
-        if row["currency"] is None:
-            row["currency"] = (await client_terms(work, row["client_id"])).currency
-        return await super().insert(work, row)
-
     async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         if after["status"] == "void" and before and before["status"] != "void":
             await self._refuse_pending(work, after["id"])
@@ -50,12 +45,6 @@ class InvoiceHandlers(ResourceHandlers):
     async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         if after["status"] == "void" and before and before["status"] != "void":
             await billed_time.give_back(work, after["id"])
-
-    async def before_delete(self, work: UnitOfWork, row: Row) -> None:
-        if row["status"] != "draft":
-            raise Conflict(
-                f"An invoice that is {row['status']} is kept; only drafts are deleted.", code="invoice-not-draft"
-            )
 
     async def book(self, work: UnitOfWork, invoice_id: str) -> None:
         """Bring amount paid, balance and state in line with the payments. The caller holds the invoice's row; If-Match

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from kit.errors import Conflict
-from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import quotes_pb2
+from services.ops.billing.handlers import DocumentHandlers
 from services.ops.billing.invoices.handlers import InvoiceHandlers
 from services.ops.billing.quotes import rules
-from services.ops.billing.store import client_terms
 
 
-class QuoteHandlers(ResourceHandlers):
+class QuoteHandlers(DocumentHandlers):
     """QuoteService. An acceptance makes an invoice, in the same unit of work."""
 
     def __init__(self, kind: Kind, kinds: Sequence[Kind], invoices: InvoiceHandlers) -> None:
@@ -44,15 +42,6 @@ class QuoteHandlers(ResourceHandlers):
         await self.change(work, request.id, lambda quote: rules.supersede(quote, by_id=copy["id"]))
         return draft
 
-    async def insert(self, work: UnitOfWork, row: Row) -> Message:
-        if row["currency"] is None:
-            row["currency"] = (await client_terms(work, row["client_id"])).currency
-        return await super().insert(work, row)
-
     async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         if after["status"] == "accepted" and before and before["status"] != "accepted":
             await self._invoices.insert(work, rules.invoice_of(after))
-
-    async def before_delete(self, work: UnitOfWork, row: Row) -> None:
-        if row["status"] != "draft":
-            raise Conflict(f"A quote that is {row['status']} is kept; only drafts are deleted.", code="quote-not-draft")
