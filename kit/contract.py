@@ -17,6 +17,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 
 import opsfield
+from opsfield.common.v1 import raw_body_pb2
 from opsfield.options.v1 import field_pb2, policy_pb2, resource_pb2, setting_pb2
 
 if TYPE_CHECKING:
@@ -83,11 +84,28 @@ class Rpc:
 
     @property
     def in_workspace(self) -> bool:
-        return self.policy.tenancy == policy_pb2.CALLER_WORKSPACE
+        """Whether it works in one workspace, however that is found out."""
+        return self.policy.tenancy != policy_pb2.NO_WORKSPACE
+
+    @cached_property
+    def credential(self) -> str | None:
+        """The field that the caller of a public rpc proves itself with, and which names the workspace."""
+        return next((each.name for each in self.descriptor.input_type.fields if field_options(each).credential), None)
+
+    @cached_property
+    def raw_body(self) -> FieldDescriptor | None:
+        """The field that is the HTTP body as it came."""
+        fields = self.descriptor.input_type.fields
+        return next((each for each in fields if each.message_type and is_raw_body(each.message_type)), None)
 
     @property
     def needs_key(self) -> bool:
         return self.policy.idempotency == policy_pb2.KEY_REQUIRED
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its answer is stored under an idempotency key, be it the caller's or the body's digest."""
+        return self.needs_key or self.policy.idempotency == policy_pb2.CONTENT_DIGEST
 
     @property
     def mutates(self) -> bool:
@@ -96,7 +114,7 @@ class Rpc:
     @property
     def repeatable(self) -> bool:
         """Whether a call that may have arrived can be sent again."""
-        return not self.mutates or self.policy.idempotency in (policy_pb2.KEY_REQUIRED, policy_pb2.NATURALLY_IDEMPOTENT)
+        return not self.mutates or self.has_key or self.policy.idempotency == policy_pb2.NATURALLY_IDEMPOTENT
 
     @property
     def success_code(self) -> int:
@@ -119,6 +137,11 @@ def field_options(field: Field) -> field_pb2.Field:
     """The limits of a field; empty where it has none."""
     options: field_pb2.Field = field.GetOptions().Extensions[field_pb2.field]  # type: ignore[index]
     return options
+
+
+def is_raw_body(message: MessageType) -> bool:
+    """Whether the message is a body that is handed on as it came."""
+    return message.full_name == raw_body_pb2.RawBody.DESCRIPTOR.full_name
 
 
 def setting_options(field: Field) -> setting_pb2.Setting | None:
@@ -228,14 +251,20 @@ def _check(rpc: Rpc) -> None:
         raise ContractError(f"{rpc.path} does not say who may call it: set (policy).access")
     if rpc.access == "roles" and not rpc.policy.roles.any_of:
         raise ContractError(f"{rpc.path} names no role")
-    if rpc.access == "service_only" and rpc.routes:
-        raise ContractError(f"{rpc.path} is for services only but has an HTTP route")
     if rpc.access != "service_only" and rpc.policy.idempotency == policy_pb2.NATURALLY_IDEMPOTENT:
         raise ContractError(f"{rpc.path}: without a key only services may call it")
-    if rpc.access != "service_only" and not rpc.routes:
+    if rpc.access == "service_only" and rpc.routes:
+        raise ContractError(f"{rpc.path} is for services only but has an HTTP route")
+    if rpc.policy.gathered and rpc.routes:
+        raise ContractError(f"{rpc.path} is a part of another answer but has an HTTP route")
+    if rpc.access != "service_only" and not rpc.policy.gathered and not rpc.routes:
         raise ContractError(f"{rpc.path} has no HTTP route")
     if rpc.routes and rpc.mutates == all(route.verb == "GET" for route in rpc.routes):
         raise ContractError(f"{rpc.path}: idempotency must be set on a mutating rpc, and only there")
+    if (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE) != bool(rpc.access == "public" and rpc.credential):
+        raise ContractError(f"{rpc.path}: what is public and in a workspace needs a credential that names it")
+    if rpc.policy.idempotency == policy_pb2.CONTENT_DIGEST and rpc.raw_body is None:
+        raise ContractError(f"{rpc.path} has no raw body whose digest could be the key")
 
 
 def _routes(rule: http_pb2.HttpRule) -> tuple[Route, ...]:

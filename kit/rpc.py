@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import grpc
@@ -20,9 +21,20 @@ from kit import contract, errors, faults, ids, logs, tracing, validation
 from kit.call import PLATFORM_WORKSPACE, Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
-from kit.errors import FieldError, Forbidden, Internal, Invalid, Malformed, Problem, Unauthenticated, Unavailable
-from kit.formats import IDEMPOTENCY_KEY
+from kit.errors import (
+    FieldError,
+    Forbidden,
+    Internal,
+    Invalid,
+    Malformed,
+    Problem,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from kit.formats import IDEMPOTENCY_KEY, WORKSPACE_ID
 from kit.identity import Principal, TokenVerifier
+from kit.sealing import Seal
 from kit.unit_of_work import fingerprint, unit_of_work
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
@@ -47,12 +59,14 @@ class RpcServer:
         database: Database,
         verifier: TokenVerifier,
         fingerprint_key: bytes,
+        seal: Seal,
         on_commit: Callable[[], None],
     ) -> None:
         self._service = service
         self._database = database
         self._verifier = verifier
         self._fingerprint_key = fingerprint_key
+        self._seal = seal
         self._on_commit = on_commit
         self.in_flight = 0
 
@@ -72,6 +86,7 @@ class RpcServer:
     def _behavior(self, rpc: Rpc, handler: Handler) -> Behavior:
         answer = self._mutate if rpc.mutates else self._read
         parse = _parser(rpc)
+        gate = _Gate(rpc.policy.most_in_flight)
 
         async def behave(data: bytes, context: Context) -> bytes:
             self.in_flight += 1
@@ -82,9 +97,13 @@ class RpcServer:
                 with tracing.span(
                     rpc.path, kind=SpanKind.SERVER, traceparent=metadata.get("traceparent")
                 ) as traceparent:
-                    call = self._admit(rpc, metadata, traceparent)
-                    async with asyncio.timeout(_limit(context)):
-                        return await answer(rpc, handler, parse(data), call, context)
+                    principal = self._identify(rpc, metadata)
+                    _check_access(rpc, principal)
+                    with gate:
+                        request = parse(data)
+                        call = _call(rpc, request, principal, metadata, traceparent)
+                        async with asyncio.timeout(_limit(context)):
+                            return await answer(rpc, handler, request, call, context)
             except Exception as error:
                 problem = _problem(rpc, error)
             finally:
@@ -96,24 +115,6 @@ class RpcServer:
             return b""
 
         return behave
-
-    def _admit(self, rpc: Rpc, metadata: Mapping[str, str], traceparent: str | None) -> Call:
-        principal = self._identify(rpc, metadata)
-        _check_access(rpc, principal)
-        key = metadata.get("idempotency-key")
-        if rpc.needs_key and (key is None or not IDEMPOTENCY_KEY.fullmatch(key)):
-            raise Malformed("An idempotency key is needed.", code="idempotency-key-missing")
-        if not rpc.in_workspace:
-            # Whatever workspace the caller works in: the rows are the platform's own.
-            principal = replace(principal, workspace_id=PLATFORM_WORKSPACE)
-        return Call(
-            method=rpc.path,
-            principal=principal,
-            correlation_id=metadata["x-correlation-id"],
-            idempotency_key=key,
-            expected_version=_expected_version(metadata.get("if-match")),
-            traceparent=traceparent,
-        )
 
     def _identify(self, rpc: Rpc, metadata: Mapping[str, str]) -> Principal:
         scheme, _, token = metadata.get("authorization", "").partition(" ")
@@ -133,20 +134,22 @@ class RpcServer:
 
     async def _mutate(self, rpc: Rpc, handler: Handler, request: Message, call: Call, context: Context) -> bytes:
         started = time.perf_counter()
+        is_sealed = contract.holds_secret(rpc.descriptor.output_type)
         async with unit_of_work(self._database, call, service=self._service) as work:
-            if rpc.needs_key:
+            if rpc.has_key:
                 await work.claim_key(fingerprint(call, request, self._fingerprint_key))
             if work.replay is None:
                 response = await handler(request, work)
                 answer = response.SerializeToString(deterministic=True)
                 resource_id, version = _changed(request, response)
-                if rpc.needs_key:
-                    work.answer(answer)
+                if rpc.has_key:
+                    work.answer(self._seal.close(answer, call) if is_sealed else answer)
                 if rpc.policy.audit and not work.is_audited:
                     work.audit(resource_id, version)
         if work.replay is not None:
+            first = self._seal.open(work.replay, call) if is_sealed else work.replay
             context.set_trailing_metadata((("idempotency-replayed", "true"),))
-            return work.replay
+            return first
         if work.emitted:
             self._on_commit()
         log.info(
@@ -170,6 +173,56 @@ def bind(rpcs: Iterable[Rpc], handlers: object) -> dict[str, Handler]:
     return found
 
 
+class _Gate:
+    """Lets so many calls of one rpc in at a time (0: all). Raises TooManyRequests."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        if self._most and self._inside >= self._most:
+            raise TooManyRequests("Too much comes in at once; try again.", code="overloaded", retry_after=1)
+        self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._inside -= 1
+
+
+def _call(rpc: Rpc, request: Any, principal: Principal, metadata: Mapping[str, str], traceparent: str | None) -> Call:
+    if rpc.credential:
+        principal = replace(principal, workspace_id=_workspace_of(getattr(request, rpc.credential)))
+    elif not rpc.in_workspace:
+        # Whatever workspace the caller works in: the rows are the platform's own.
+        principal = replace(principal, workspace_id=PLATFORM_WORKSPACE)
+    return Call(
+        method=rpc.path,
+        principal=principal,
+        correlation_id=metadata["x-correlation-id"],
+        idempotency_key=_key(rpc, request, metadata),
+        expected_version=_expected_version(metadata.get("if-match")),
+        traceparent=traceparent,
+    )
+
+
+def _workspace_of(credential: str) -> str:
+    workspace_id, _, rest = credential.partition(".")
+    if not rest or not WORKSPACE_ID.fullmatch(workspace_id):
+        raise Unauthenticated("The credential is not valid.")
+    return workspace_id
+
+
+def _key(rpc: Rpc, request: Any, metadata: Mapping[str, str]) -> str | None:
+    if rpc.has_key and not rpc.needs_key:
+        assert rpc.raw_body is not None
+        body = getattr(request, rpc.raw_body.name)
+        return f"sha256-{sha256(body.content_encoding.encode() + bytes(1) + body.data).hexdigest()}"
+    key = metadata.get("idempotency-key")
+    if rpc.needs_key and (key is None or not IDEMPOTENCY_KEY.fullmatch(key)):
+        raise Malformed("An idempotency key is needed.", code="idempotency-key-missing")
+    return key
+
+
 def _check_access(rpc: Rpc, principal: Principal) -> None:
     if rpc.access == "service_only" and principal.service is None:
         raise Forbidden("Only another service may call this.")
@@ -177,7 +230,7 @@ def _check_access(rpc: Rpc, principal: Principal) -> None:
         raise Forbidden(f"This needs one of the roles {', '.join(sorted(rpc.roles))}.", code="role-missing")
     if rpc.in_workspace and principal.service is None and principal.workspace_id == PLATFORM_WORKSPACE:
         raise Forbidden("What belongs to the platform is no workspace.")
-    if rpc.in_workspace and principal.workspace_id is None:
+    if rpc.in_workspace and principal.workspace_id is None and not rpc.credential:
         raise Forbidden("The call names no workspace.", code="workspace-missing")
 
 

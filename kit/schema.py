@@ -149,3 +149,51 @@ def settings_copies(service: str) -> str:
 def numbers(service: str) -> str:
     """The function `next_number(kind)`, for services whose kinds have human numbers."""
     return _NUMBERS.format(service=service)
+
+
+_PARTITIONS = """
+CREATE SCHEMA partitions;
+-- Made beside the parent and then attached, which does not wait for those who read it.
+CREATE FUNCTION make_partition(parent text, day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_catalog AS $$
+DECLARE
+    leaf text := parent || '_' || to_char(day, 'YYYYMMDD');
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('partitions', 0));
+    IF to_regclass(format('partitions.%I', leaf)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE partitions.%I (LIKE public.%I INCLUDING ALL)', leaf, parent);
+    PERFORM set_up_partition(parent, leaf);
+    EXECUTE format(
+        'ALTER TABLE public.%I ATTACH PARTITION partitions.%I FOR VALUES FROM (%L) TO (%L)',
+        parent, leaf, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC'
+    );
+END $$;
+CREATE FUNCTION drop_partitions(parent text, before date) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_catalog AS $$
+DECLARE
+    leaf text;
+BEGIN
+    FOR leaf IN
+        SELECT child.relname FROM pg_inherits
+        JOIN pg_class AS child ON child.oid = inhrelid JOIN pg_class AS above ON above.oid = inhparent
+        WHERE above.relname = parent AND child.relnamespace = 'partitions'::regnamespace
+        AND child.relname < parent || '_' || to_char(before, 'YYYYMMDD')
+        ORDER BY child.relname
+    LOOP
+        EXECUTE format('DROP TABLE partitions.%I', leaf);
+        RETURN NEXT leaf;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION make_partition(text, date), drop_partitions(text, date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION make_partition(text, date), drop_partitions(text, date) TO {service}_relay;
+"""
+
+
+def partitions(service: str) -> str:
+    """Functions for tables that are partitioned by day (UTC), for the service's relay role: `make_partition(parent,
+    day)` and `drop_partitions(parent, before)`. The partitions lie in a schema of their own, where the service's role
+    has no rights: it reaches them through the parent, so under row-level security. The migration has to define
+    `set_up_partition(parent, leaf)`, for what a new one needs beside that."""
+    return _PARTITIONS.format(service=service)

@@ -30,6 +30,7 @@ from kit.outbox import OutboxHandlers
 from kit.platform_client import PlatformClient
 from kit.relay import Relay, Retention
 from kit.rpc import Handler, RpcServer, bind
+from kit.sealing import Seal
 from kit.secrets import TOPIC as SECRETS_TOPIC
 from kit.secrets import SecretReader
 from kit.settings import ServiceSettings
@@ -124,6 +125,7 @@ class _Process:
             database=database,
             verifier=verifier,
             fingerprint_key=signer.derived_key("idempotency fingerprints"),
+            seal=Seal(signer.derived_key("idempotency answers")),
             on_commit=relay.wake,
         )
         server = await self._start_server(rpc_server, wiring.handlers)

@@ -1,0 +1,1 @@
+"""Endpoint agents: who they are, and what they measured last."""
