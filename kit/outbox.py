@@ -4,7 +4,8 @@ from typing import Any
 
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, like_pattern, page_of, sort_of
+from kit.paging import Listing, page_of, sort_of
+from kit.table_listing import TableListing
 from kit.unit_of_work import UnitOfWork
 from opsfield.common.v1 import outbox_pb2
 
@@ -14,6 +15,13 @@ _RETRY = f"""
 UPDATE outbox SET state = 'pending', attempts = 0, last_error = NULL, next_attempt_at = now()
 WHERE workspace_id = $1 AND id = $2 AND state = 'failed' RETURNING {_COLUMNS}
 """
+_LISTING = TableListing(
+    "outbox",
+    _COLUMNS,
+    search="lower(payload::text)",
+    # "service" is the same for all rows here; the gateway sorts by it when it merges.
+    sorts={"service": "created_at"},
+)
 _STATES = {value.name.lower(): value.number for value in outbox_pb2.OutboxEvent.State.DESCRIPTOR.values}
 
 
@@ -27,15 +35,7 @@ class OutboxHandlers:
         self, request: outbox_pb2.ListOutboxEventsRequest, session: Session
     ) -> outbox_pb2.ListOutboxEventsResponse:
         listing = Listing.of(request, outbox_pb2.OutboxEvent.DESCRIPTOR)
-        condition, arguments = _condition(listing, session.call.workspace_id)
-        # "service" is the same for all rows here; the gateway sorts by it when it merges.
-        column = "created_at" if listing.sort_by == "service" else listing.sort_by
-        rows = await session.fetch(
-            f"SELECT {_COLUMNS} FROM outbox WHERE {condition} ORDER BY {column} {listing.direction}, id "
-            f"{listing.direction} LIMIT {listing.limit} OFFSET {listing.offset}",
-            *arguments,
-        )
-        total = await session.fetchval(f"SELECT count(*) FROM outbox WHERE {condition}", *arguments)
+        rows, total = await _LISTING.page(session, listing)
         return outbox_pb2.ListOutboxEventsResponse(
             data=[self._event(row) for row in rows],
             page=page_of(listing, returned=len(rows), total=total),
@@ -54,14 +54,3 @@ class OutboxHandlers:
     def _event(self, row: Any) -> outbox_pb2.OutboxEvent:
         values = dict(row)
         return outbox_pb2.OutboxEvent(service=self._service, **{**values, "state": _STATES[values["state"]]})
-
-
-def _condition(listing: Listing, workspace_id: str) -> tuple[str, list[Any]]:
-    conditions, arguments = ["workspace_id = $1"], [workspace_id]
-    for name, value in listing.values.items():
-        arguments.append(value)
-        conditions.append(f"{name} = ${len(arguments)}")
-    if listing.q:
-        arguments.append(like_pattern(listing.q))
-        conditions.append(f"lower(payload::text) LIKE ${len(arguments)}")
-    return " AND ".join(conditions), arguments

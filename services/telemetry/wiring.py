@@ -1,11 +1,41 @@
 """What the telemetry service consists of."""
 
+from collections.abc import Mapping
+
+from kit import contract
+from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wiring
+from services.telemetry.agents.handlers import AgentHandlers
+from services.telemetry.detection.silence import SilenceSweep
+from services.telemetry.edge_policies.effective import Policies
+from services.telemetry.edge_policies.handlers import EdgePolicyHandlers
+from services.telemetry.edge_policies.kind import EDGE_POLICIES
+from services.telemetry.enrollment.handlers import EnrollmentHandlers
+from services.telemetry.fleet.handlers import FleetHandlers
+from services.telemetry.ingest.handlers import IngestHandlers
+from services.telemetry.ops_client import OpsClient
+from services.telemetry.retention import RetentionSweep
 
 NAME = "telemetry"
 
 
 def wire(foundation: Foundation) -> Wiring:
-    """Nothing yet beside the outbox that every service serves."""
-    del foundation
-    return Wiring(handlers={})
+    """What `python -m services.telemetry` serves."""
+    policies = Policies()
+    silence = SilenceSweep(foundation.database, foundation.relay_url, foundation.on_commit)
+    retention = RetentionSweep(foundation.relay_url, foundation.settings)
+    return Wiring(
+        handlers={
+            **_of("EnrollmentService", EnrollmentHandlers(OpsClient(foundation.services), foundation.tokens)),
+            **_of("AgentService", AgentHandlers()),
+            **_of("IngestService", IngestHandlers(foundation.settings, policies)),
+            **_of("EdgePolicyService", EdgePolicyHandlers(EDGE_POLICIES, (EDGE_POLICIES,), policies)),
+            **_of("FleetService", FleetHandlers()),
+        },
+        loops=(silence.run, retention.run),
+    )
+
+
+def _of(service: str, handlers: object) -> Mapping[str, Handler]:
+    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == service]
+    return bind(rpcs, handlers)

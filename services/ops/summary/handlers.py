@@ -1,15 +1,13 @@
 """SummaryService."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from kit import clock, contract
 from kit.database import Session
-from kit.errors import FieldError, Invalid
+from kit.instants import instant
 from opsfield.ops.v1.summary_pb2 import (
     DashboardSummary,
     GetDashboardSummaryRequest,
@@ -195,18 +193,10 @@ def _totals(rows: Iterable[rules.Counted]) -> list[OpsSummary.Total]:
 
 def _range(request: GetDashboardSummaryRequest | GetOpsSummaryRequest, now: datetime) -> Range:
     return rules.range_of(
-        _instant(request.range_from, "from") if request.HasField("range_from") else None,
-        _instant(request.range_to, "to") if request.HasField("range_to") else None,
+        instant(request.range_from, "from") if request.HasField("range_from") else None,
+        instant(request.range_to, "to") if request.HasField("range_to") else None,
         now,
     )
-
-
-def _instant(timestamp: Timestamp, name: str) -> datetime:
-    """A caller over gRPC may send what is no time at all."""
-    try:
-        return timestamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise Invalid.fields(FieldError(name, "must be a time between the years 1 and 9999")) from error
 
 
 def _by_day(spans: Sequence[Span], parts: list[store.Row]) -> Iterable[tuple[str, store.Row]]:

@@ -1,0 +1,1 @@
+"""How agents come to belong to a workspace, and prove who they are."""

@@ -1,0 +1,1 @@
+"""Batches of telemetry: read, checked, stored, judged."""
