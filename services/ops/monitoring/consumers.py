@@ -1,6 +1,7 @@
 """What telemetry tells: conditions become alerts, observations of assets their status."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
@@ -15,6 +16,7 @@ from kit.resources.convert import row_of
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.telemetry.v1.conditions_pb2 import AssetObserved, ConditionCleared, ConditionRaised
+from services.ops.directory.assets import discovery
 from services.ops.directory.assets import store as assets
 from services.ops.directory.assets.handlers import AssetHandlers
 from services.ops.directory.assets.kind import ASSETS
@@ -69,22 +71,33 @@ class TelemetryConsumer:
 
     async def asset_observed(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         said = _said(event, AssetObserved)
+        asset_id = said["asset_id"] or await discovery.asset_of(work, self._assets, said)
+        if asset_id is None:
+            # Deleted, say: it comes back when the agent tells anew what it is.
+            log.info("observation left aside", agent=said["agent_id"], reason="the agent has no asset")
+        elif said["status"] is not None:
+            await self._observe(work, asset_id, said)
+
+    async def _observe(self, work: UnitOfWork, asset_id: str, said: Row) -> None:
         try:
-            await self._assets.observe(work, said["asset_id"], status=said["status"], at=said["last_seen_at"])
+            await self._assets.observe(work, asset_id, status=said["status"], at=said["last_seen_at"] or work.now)
         except Conflict as conflict:
             if conflict.code != "asset-retired":
                 raise
             # An agent that goes on on a retired asset is no fault of the event.
-            log.info("observation left aside", asset=said["asset_id"], reason=conflict.detail)
+            log.info("observation left aside", asset=asset_id, reason=conflict.detail)
 
 
 async def _asset_of(work: UnitOfWork, said: Row) -> assets.Known | None:
-    """The asset that a condition is about. Raises NotFound when the workspace has none by that id or agent."""
+    """The asset that a condition is about; None when it is about none, or its agent has none but its client is known.
+    Raises NotFound when the workspace has none by that id or agent."""
     if said["asset_id"] is not None:
         asset = await assets.by_id(work, said["asset_id"])
     elif said["agent_id"] is not None:
         asset = await assets.by_agent(work, said["agent_id"])
     else:
+        return None
+    if asset is None and said["asset_id"] is None and said["client_id"] is not None:
         return None
     if asset is None:
         known_as = said["asset_id"] or f"of the agent {said['agent_id']}"
@@ -94,13 +107,22 @@ async def _asset_of(work: UnitOfWork, said: Row) -> assets.Known | None:
 
 def _said(event: ReceivedEvent, message_class: type[Message]) -> Row:
     """The fields of the event's message, their limits checked; what is new since is left aside. Raises Invalid."""
-    data = dict(event.data)
-    for field in message_class.DESCRIPTOR.fields:
-        if field.enum_type is not None and isinstance(data.get(field.json_name), str):
-            data[field.json_name] = data[field.json_name].upper()
+    data = _with_enum_names(event.data, message_class.DESCRIPTOR)
     try:
         message = ParseDict(data, message_class(), ignore_unknown_fields=True)
     except ParseError as error:
         raise Invalid(f"The event does not hold a {message_class.DESCRIPTOR.name}: {error}") from error
     validation.check(message)
     return row_of(message, message.DESCRIPTOR.fields)  # type: ignore[arg-type] # stubs name one type twice
+
+
+def _with_enum_names(data: Mapping[str, Any], descriptor: contract.MessageType) -> dict[str, Any]:
+    """The JSON of events as protobuf's parser wants it: enum words in upper case."""
+    found = dict(data)
+    for field in descriptor.fields:
+        value = found.get(field.json_name)
+        if field.enum_type is not None and isinstance(value, str):
+            found[field.json_name] = value.upper()
+        elif field.message_type is not None and isinstance(value, dict):
+            found[field.json_name] = _with_enum_names(value, field.message_type)
+    return found

@@ -11,6 +11,7 @@ from kit.bootstrap import with_database
 from kit.database import Database
 from kit.identity import TokenSigner
 from services.ops.tests.client import Ops
+from services.ops.tests.telemetry import Telemetry
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +55,9 @@ async def database(stack: Stack) -> AsyncIterator[Database]:
     database = await Database.connect(stack.database_url("ops"), size=2)
     yield database
     await database.close()
+
+
+@pytest.fixture
+def telemetry(stack: Stack, workspace: str) -> Telemetry:
+    """Tells what telemetry tells, in that workspace."""
+    return Telemetry(stack.kafka_bootstrap, workspace)

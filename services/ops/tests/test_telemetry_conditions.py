@@ -1,25 +1,19 @@
 """What telemetry tells over Kafka, taken in by the service that runs: conditions become alerts, once each."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 
 from devstack.stack import Stack
-from kit import contract, ids
-from kit.call import Call
-from kit.events import compose
-from kit.identity import Principal
-from kit.kafka import start_consumer, start_producer, stop
+from kit import ids
 from opsfield.ops.v1.alerts_pb2 import Alert
 from opsfield.ops.v1.assets_pb2 import Asset, AssetLifecycle
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.telemetry.v1.conditions_pb2 import AssetObserved, ConditionCleared, ConditionLabel, ConditionRaised
 from services.ops.tests.client import Ops
+from services.ops.tests.telemetry import Telemetry, eventually
 
 NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 # A little in the past: what is ahead of the service's clock counts as now.
@@ -35,46 +29,6 @@ def raised(fingerprint: str = "f-1", **fields: Any) -> ConditionRaised:
     return ConditionRaised(**{"fingerprint": fingerprint, "observed_at": after(0), **said, **fields})
 
 
-class Telemetry:
-    """The producer of the conditions of one workspace."""
-
-    def __init__(self, broker: str, workspace: str) -> None:
-        self._broker = broker
-        self._workspace = workspace
-
-    async def tell(self, *messages: Message, key: str = "k-1", twice: bool = False) -> None:
-        """Publish events, in their order where they are of one topic; `twice` as after a relay's crash."""
-        call = Call("/Test", Principal("telemetry", workspace_id=self._workspace), ids.new_id())
-        producer = await start_producer(self._broker, client_id="telemetry-test")
-        try:
-            for message in messages:
-                event = compose(message, key=key, service="telemetry", call=call)
-                for _ in range(2 if twice else 1):
-                    await producer.send_and_wait(event.topic, value=event.body.encode(), key=key.encode())
-        finally:
-            await stop(producer)
-
-    async def parked(self, message: type[Message], key: str) -> str:
-        """Why the event of this key was parked, once it is."""
-        topic = f"{contract.event_topic(message.DESCRIPTOR)}.dlq"
-        consumer = await start_consumer(self._broker, (topic,), group=None, client_id="reader")
-        deadline = monotonic() + 30
-        try:
-            while monotonic() < deadline:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        if record.key == key.encode():
-                            return str(dict(record.headers)["dlq-reason"].decode())
-        finally:
-            await stop(consumer)
-        raise AssertionError("nothing was parked")
-
-
-@pytest.fixture
-def telemetry(stack: Stack, workspace: str) -> Telemetry:
-    return Telemetry(stack.kafka_bootstrap, workspace)
-
-
 @pytest.fixture
 async def client(ops: Ops) -> Client:
     return await ops.create_client()
@@ -83,15 +37,6 @@ async def client(ops: Ops) -> Client:
 @pytest.fixture
 async def asset(ops: Ops, client: Client) -> Asset:
     return await ops.create_asset(client, agent_id=ids.new_id())
-
-
-async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
-    """The first answer that is true."""
-    deadline = monotonic() + 30
-    while not (found := await look()):
-        assert monotonic() < deadline, "it never came"
-        await asyncio.sleep(0.05)
-    return found
 
 
 async def alerts(ops: Ops, **query: Any) -> Sequence[Alert]:

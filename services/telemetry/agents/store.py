@@ -8,7 +8,8 @@ from kit.table_listing import TableListing
 from kit.unit_of_work import UnitOfWork
 
 COLUMNS = """id, hostname, state::text AS state, connectivity::text AS connectivity, client_id, site_id,
-operating_system, agent_version, last_seen_at, clock_skew_seconds, conditions, revoked_at, revoked_reason, created_at, version"""
+operating_system, agent_version, last_seen_at, clock_skew_seconds, conditions, revoked_at, revoked_reason, created_at,
+version"""
 LISTING = TableListing(
     "agents", COLUMNS, search="search", nullable=frozenset({"operating_system", "agent_version", "last_seen_at"})
 )

@@ -9,6 +9,7 @@ from kit import clock, ids
 from kit.database import Session
 from kit.errors import Forbidden, Unauthenticated
 from kit.unit_of_work import UnitOfWork
+from opsfield.telemetry.v1.conditions_pb2 import AssetObserved, Inventory
 from opsfield.telemetry.v1.enrollment_pb2 import (
     AgentCounts,
     AgentToken,
@@ -134,6 +135,12 @@ class EnrollmentHandlers:
             search=search.text(agent_id, request.hostname, operating_system, version),
         )
         await store.add_agent(work, agent)
+        # The asset is there before anything can be said about it.
+        inventory = Inventory(hostname=request.hostname, operating_system=operating_system)
+        observed = AssetObserved(
+            agent_id=agent_id, client_id=place["client_id"], site_id=place["site_id"], inventory=inventory
+        )
+        work.emit(observed, key=agent_id)
         return {**place, "id": agent_id, "created_at": work.now}
 
 

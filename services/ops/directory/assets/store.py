@@ -13,6 +13,15 @@ _BY_ID = f"SELECT id, client_id {_ALIVE} AND id = $2"
 _BY_AGENT = f"SELECT id, client_id {_ALIVE} AND agent_id = $2"
 
 
+# By the serial number, whoever reported for it before; by the host's name only where nobody does.
+_SAME_MACHINE = f"""
+SELECT id, client_id {_ALIVE} AND client_id = $2 AND status <> 'retired'
+    AND (lower(serial_number) = lower($3) OR agent_id IS NULL AND lower(hostname) = lower($4))
+ORDER BY lower(serial_number) = lower($3) DESC NULLS LAST, id LIMIT 1
+"""
+_SITE = "SELECT true FROM sites WHERE workspace_id = $1 AND id = $2 AND client_id = $3 AND deleted_at IS NULL"
+
+
 @dataclass(frozen=True)
 class Known:
     """An asset, and the client it belongs to for good."""
@@ -35,6 +44,18 @@ async def by_id(work: UnitOfWork, asset_id: str) -> Known | None:
 async def by_agent(work: UnitOfWork, agent_id: str) -> Known | None:
     """The asset of the workspace for which this endpoint agent reports."""
     return _known(await work.fetchrow(_BY_AGENT, work.call.workspace_id, agent_id))
+
+
+async def same_machine(work: UnitOfWork, client_id: str, serial_number: str | None, hostname: str) -> Known | None:
+    """The client's asset that is the same machine: one with that serial number, or, if nothing reports for it, one with
+    that host name."""
+    arguments = (work.call.workspace_id, client_id, serial_number, hostname)
+    return _known(await work.fetchrow(_SAME_MACHINE, *arguments))
+
+
+async def is_site_of(work: UnitOfWork, site_id: str, client_id: str) -> bool:
+    """Whether the client has this site."""
+    return bool(await work.fetchval(_SITE, work.call.workspace_id, site_id, client_id))
 
 
 def _known(record: asyncpg.Record | None) -> Known | None:
