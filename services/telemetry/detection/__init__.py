@@ -1,0 +1,1 @@
+"""Detection: what agents report, or no longer report, becomes conditions that are raised and cleared."""

@@ -1,0 +1,1 @@
+"""Edge policies: what agents collect, and what of it is wrong."""
