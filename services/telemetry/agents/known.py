@@ -15,6 +15,7 @@ class KnownAgent:
     client_id: str
     site_id: str | None
     connectivity: str
+    state: str
     last_seen_at: datetime | None
     watched: int
     conditions: int

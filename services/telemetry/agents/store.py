@@ -6,6 +6,7 @@ from typing import Any
 from kit.database import Session
 from kit.table_listing import TableListing
 from kit.unit_of_work import UnitOfWork
+from services.telemetry.agents.known import KnownAgent
 
 COLUMNS = """id, hostname, state::text AS state, connectivity::text AS connectivity, client_id, site_id,
 operating_system, agent_version, last_seen_at, clock_skew_seconds, conditions, revoked_at, revoked_reason, created_at,
@@ -22,7 +23,11 @@ STATUS_LISTING = TableListing(
     nullable=frozenset({"last_seen_at", "lag_seconds"}),
 )
 _GET = f"SELECT {COLUMNS}, number FROM agents WHERE workspace_id = $1 AND id = $2"
-_LOCK = f"{_GET} FOR NO KEY UPDATE"
+_LOCK = """
+SELECT id, number, hostname, client_id, site_id, connectivity::text AS connectivity, last_seen_at, watched, conditions,
+    asset_status::text AS asset_status, inventory_digest, state::text AS state
+FROM agents WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE
+"""
 _MARK_REVOKED = """
 UPDATE agents SET state = 'revoked', revoked_at = $3, revoked_reason = $4, connectivity = 'offline', silent_at = NULL,
     asset_status = 'offline', watched = 0, conditions = 0, version = version + 1
@@ -57,9 +62,10 @@ async def get(session: Session, agent_id: str) -> Row | None:
     return dict(row) if row else None
 
 
-async def lock(work: UnitOfWork, agent_id: str) -> Row | None:
+async def lock(work: UnitOfWork, agent_id: str) -> KnownAgent | None:
+    """The agent, held against its other batches until the end; None when the workspace has no such one."""
     row = await work.fetchrow(_LOCK, work.call.workspace_id, agent_id)
-    return dict(row) if row else None
+    return KnownAgent(**dict(row)) if row else None
 
 
 async def mark_revoked(work: UnitOfWork, agent_id: str, reason: str | None) -> None:

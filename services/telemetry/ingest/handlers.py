@@ -24,6 +24,7 @@ from opsfield.telemetry.v1.ingest_pb2 import (
     IngestResult,
 )
 from services.telemetry.agents import search
+from services.telemetry.agents import store as agents
 from services.telemetry.agents.known import KnownAgent
 from services.telemetry.agents.speaking import is_agent, one_agent_of
 from services.telemetry.detection import silence
@@ -115,13 +116,12 @@ class _Taking:
 
 
 async def _lock(work: UnitOfWork, agent_id: str) -> KnownAgent:
-    found = await store.lock_agent(work, agent_id)
-    if found is None and not is_agent(work.call.principal):
+    agent = await agents.lock(work, agent_id)
+    if agent is None and not is_agent(work.call.principal):
         raise NotFound(f"There is no agent {agent_id} here.")
-    if found is None:
+    if agent is None:
         raise Forbidden("There is no such agent in the workspace.", code="agent-unknown")
-    agent, state = found
-    if state == "revoked":
+    if agent.state == "revoked":
         raise Forbidden("The agent's identity has ended.", code="agent-revoked")
     return agent
 

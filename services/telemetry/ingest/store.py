@@ -8,17 +8,11 @@ import asyncpg
 
 from kit.errors import Unavailable
 from kit.unit_of_work import UnitOfWork
-from services.telemetry.agents.known import KnownAgent
 from services.telemetry.ingest.events import Rejection
 from services.telemetry.ingest.sorting import COLUMNS, Row
 
 MOST_ERRORS = 100
 
-_LOCK_AGENT = """
-SELECT id, number, hostname, client_id, site_id, connectivity::text AS connectivity, last_seen_at, watched, conditions,
-    asset_status::text AS asset_status, inventory_digest, state::text AS state
-FROM agents WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE
-"""
 # One statement, so one round trip. The rate forgets what was with a time constant of 5 minutes.
 _NOTE = """
 WITH batch AS (
@@ -59,17 +53,6 @@ class Taken:
     conditions: int
     asset_status: str
     agent_version: str | None
-
-
-async def lock_agent(work: UnitOfWork, agent_id: str) -> tuple[KnownAgent, str] | None:
-    """The agent and its state, held against its other batches until the end; None when the workspace has no such
-    one."""
-    row = await work.fetchrow(_LOCK_AGENT, work.call.workspace_id, agent_id)
-    if row is None:
-        return None
-    values = dict(row)
-    state = values.pop("state")
-    return KnownAgent(**values), state
 
 
 async def copy_events(work: UnitOfWork, rows: Sequence[Row]) -> None:
