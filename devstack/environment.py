@@ -36,7 +36,6 @@ def of_service(
         "DATABASE_URL": database_url,
         "DATABASE_RELAY_URL": database_relay_url,
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
-        "INTERNAL_TRUST_FILE": str(layout.trust),
     }
 
 
@@ -50,7 +49,6 @@ def of_gateway(layout: Layout, host: str, port: int, service_ports: Mapping[str,
         "AUTH_MODE": "jwt",
         "JWT_DEV_SECRET": read_secret(layout),
         "JWT_ISSUER": ISSUER,
-        "JWT_AUDIENCE": AUDIENCE,
         **{f"{module(name).upper()}_ADDRESS": f"{HOST}:{service_ports[name]}" for name in SERVICES},
     }
 
@@ -65,4 +63,6 @@ def _common(name: str, layout: Layout) -> dict[str, str]:
         "ENVIRONMENT": "development",
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "info"),
         "INTERNAL_KEY_FILE": str(layout.key(name)),
+        "INTERNAL_TRUST_FILE": str(layout.trust),
+        "JWT_AUDIENCE": AUDIENCE,
     }

@@ -10,6 +10,7 @@ from kit.contract import ContractError, Rpc
 from kit.errors import Forbidden, Malformed
 from kit.formats import WORKSPACE_ID
 from kit.identity import Principal
+from opsfield.options.v1 import policy_pb2
 
 Authenticate = Callable[[str | None], Awaitable[Caller]]
 
@@ -21,17 +22,19 @@ class Admission:
         """Raises ContractError for a policy that cannot be kept."""
         if rpc.access not in ("public", "roles"):
             raise ContractError(f"{rpc.path}: access '{rpc.access}' has no generic route")
-        if rpc.access == "public" and rpc.in_workspace:
-            raise ContractError(f"{rpc.path}: public, so it can be in no workspace: set tenancy to NO_WORKSPACE")
+        if rpc.access == "public" and rpc.in_workspace and not rpc.credential:
+            raise ContractError(f"{rpc.path}: public, so only a credential can tell its workspace: set another tenancy")
         self._authenticate = authenticate
         self._limiter = limiter
         self._roles = rpc.roles
         self._public = rpc.access == "public"
         self._in_workspace = rpc.in_workspace
+        self._token_names_workspace = rpc.policy.tenancy == policy_pb2.TOKEN_WORKSPACE
         self._mutates = rpc.mutates
 
     async def admit(self, request: Request) -> Principal:
-        """Who asks, for which workspace. Raises Unauthenticated, Forbidden, Malformed or TooManyRequests."""
+        """Who asks, for which workspace; what is public is asked by nobody, in none that is known here. Raises
+        Unauthenticated, Forbidden, Malformed or TooManyRequests."""
         if self._public:
             # Reads stay free, as health probes and all who come through one proxy share an address.
             if self._mutates:
@@ -46,6 +49,8 @@ class Admission:
 
     def _enter(self, caller: Caller, request: Request) -> Principal:
         workspace_id = request.headers.get(headers.WORKSPACE)
+        if workspace_id is None and self._token_names_workspace:
+            workspace_id = caller.only_workspace
         if workspace_id is None:
             raise Malformed("The header x-workspace-id is needed here.", code="workspace-missing")
         if not WORKSPACE_ID.fullmatch(workspace_id):

@@ -10,6 +10,7 @@ from gateway import headers, problems
 from gateway.authentication import EVERYONE, Authenticator, Caller
 from gateway.exchange import Receive, Request, Response, Send
 from gateway.jwks import Jwks
+from gateway.own_tokens import OwnTokens
 from gateway.router import Router
 from gateway.routes import Assembly
 from gateway.settings import Settings
@@ -56,18 +57,14 @@ class Gateway:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request, repeated = _request(scope, receive)
-        token = logs.correlation_id.set(request.correlation_id)
-        try:
-            response = await self._answer(request, repeated)
-            self._report(request, response.status, started)
-        finally:
-            logs.correlation_id.reset(token)
-        response.headers += (
-            (b"content-length", str(len(response.body)).encode()),
-            (b"x-correlation-id", request.correlation_id.encode()),
-        )
-        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
-        await send({"type": "http.response.body", "body": response.body})
+        with request.holds:
+            token = logs.correlation_id.set(request.correlation_id)
+            try:
+                response = await self._answer(request, repeated)
+                self._report(request, response.status, started)
+            finally:
+                logs.correlation_id.reset(token)
+            await _send(response, request, send)
 
     async def _answer(self, request: Request, repeated: bytes | None) -> Response:
         try:
@@ -100,12 +97,16 @@ class Gateway:
 
 
 def create(settings: Settings) -> Gateway:
-    """The whole gateway from its settings. Raises ContractError, or OSError or ValueError for the key file."""
+    """The whole gateway from its settings. Raises ContractError, or OSError or ValueError for the key files."""
     signer = TokenSigner.from_file("gateway", settings.internal_key_file)
     services = Services(settings.addresses, signer, timeout=settings.request_timeout_seconds)
     jwks = Jwks(settings.jwks_url) if settings.jwks_url else None
     authenticator = Authenticator(
-        issuer=settings.jwt_issuer, audience=settings.jwt_audience, jwks=jwks, dev_secret=settings.jwt_dev_secret
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        jwks=jwks,
+        dev_secret=settings.jwt_dev_secret,
+        own=OwnTokens.from_file(settings.jwt_audience, settings.internal_trust_file),
     )
     authenticate = _everyone if settings.auth_mode == "disabled" else authenticator.authenticate
     return Gateway(Assembly(settings, services, authenticate).router(), services, jwks)
@@ -128,3 +129,12 @@ def _request(scope: Scope, receive: Receive) -> tuple[Request, bytes | None]:
         headers=found,
     )
     return request, repeated
+
+
+async def _send(response: Response, request: Request, send: Send) -> None:
+    response.headers += (
+        (b"content-length", str(len(response.body)).encode()),
+        (b"x-correlation-id", request.correlation_id.encode()),
+    )
+    await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+    await send({"type": "http.response.body", "body": response.body})

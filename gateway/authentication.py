@@ -13,6 +13,8 @@ import jwt
 
 from gateway.exchange import ANONYMOUS
 from gateway.jwks import Jwks
+from gateway.own_tokens import OwnTokens
+from kit.bearer_tokens import SCOPE_OF_ROLE
 from kit.errors import Unauthenticated
 from kit.identity import Principal
 from opsfield.options.v1 import policy_pb2
@@ -27,8 +29,6 @@ _LONGEST_NAME = 200
 _ROLES = frozenset(word.lower() for word, number in policy_pb2.Role.items() if number)
 _TYPES = frozenset({"JWT", "AT+JWT"})
 _ASYMMETRIC = frozenset({"RS256", "ES256", "EdDSA"})
-# Roles that mean something only for the one client or agent which the token names.
-_SCOPED = {"client_portal": "clientId", "endpoint_agent": "agentId"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Caller:
     principal: Principal
     workspaces: frozenset[str] | None
     _in_workspace: dict[str, Principal] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def only_workspace(self) -> str | None:
+        """The one workspace that the token is for; None when there are more, or none."""
+        return next(iter(self.workspaces)) if self.workspaces is not None and len(self.workspaces) == 1 else None
 
     def in_workspace(self, workspace_id: str) -> Principal | None:
         """The caller at work in that workspace; None when it is no member."""
@@ -61,7 +66,8 @@ EVERYONE = Caller(Principal(ANONYMOUS.subject, frozenset({"msp_admin"})), worksp
 
 
 class Authenticator:
-    """Checks tokens of one issuer for one audience, by its published keys and, in development, a shared secret."""
+    """Checks tokens of one issuer for one audience, by its published keys and, in development, a shared secret. `own`
+    checks those of our own services."""
 
     def __init__(
         self,
@@ -70,12 +76,14 @@ class Authenticator:
         audience: str,
         jwks: Jwks | None,
         dev_secret: str | None,
+        own: OwnTokens,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuer = issuer
         self._audience = audience
         self._jwks = jwks
         self._dev_secret = dev_secret
+        self._own = own
         self._clock = clock
         self._known: dict[str, tuple[float, Caller]] = {}
 
@@ -98,6 +106,8 @@ class Authenticator:
         return caller
 
     async def _verify(self, token: str) -> dict[str, Any]:
+        if self._own.claims_to_be(token):
+            return self._own.verify(token)
         header = jwt.get_unverified_header(token)
         if str(header.get("typ", "JWT")).upper() not in _TYPES:
             raise _Unfit
@@ -147,7 +157,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
     if not _is_name(subject):
         raise _Unfit
     given = _texts(claims.get("roles")) & _ROLES
-    roles = frozenset(role for role in given if role not in _SCOPED or claims.get(_SCOPED[role]))
+    roles = frozenset(role for role in given if role not in SCOPE_OF_ROLE or claims.get(SCOPE_OF_ROLE[role]))
     workspaces = claims.get("workspaces", [])
     client_id, agent_id = _optional(claims, "clientId"), _optional(claims, "agentId")
     principal = Principal(subject, roles, client_id=client_id, agent_id=agent_id)

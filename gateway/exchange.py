@@ -1,6 +1,7 @@
 """One HTTP exchange as the gateway sees it: a request that came in, the answer that goes out."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +13,14 @@ Send = Callable[[Message], Awaitable[None]]
 HeaderList = list[tuple[bytes, bytes]]
 
 ANONYMOUS = Principal(subject="anonymous")
+CLOSE = (b"connection", b"close")
+"""The header of an answer to a request whose body is not read to its end: the connection cannot carry another."""
 
 
 @dataclass(slots=True)
 class Request:
-    """`headers` are those the gateway reads, by lower-case name; `path_values` the texts of the path's parameters."""
+    """`headers` are those the gateway reads, by lower-case name; `path_values` the texts of the path's parameters;
+    `holds` is what it holds until its answer is out."""
 
     method: str
     path: str
@@ -27,6 +31,7 @@ class Request:
     headers: dict[bytes, str] = field(default_factory=dict)
     path_values: dict[str, str] = field(default_factory=dict)
     principal: Principal = ANONYMOUS
+    holds: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ import orjson
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import FieldDescriptor
 
-from gateway import comments, openapi_parts
+from gateway import comments, openapi_parts, raw_bodies
+from gateway.bodies import JSON
 from gateway.openapi_schemas import Components, Json
 from gateway.parameters import sortable_words, split
 from gateway.requests import body_message, body_types
@@ -15,6 +16,9 @@ from gateway.shapes import Shape
 from kit import contract
 from kit.contract import Route, Rpc
 from opsfield.common.v1 import problem_pb2
+from opsfield.options.v1 import field_pb2, policy_pb2
+
+_BINARY: Json = {"type": "string", "format": "binary"}
 
 
 def build(rpcs: Iterable[Rpc], texts: Mapping[str, str], version: str) -> bytes:
@@ -54,7 +58,8 @@ class _Operation:
         self._components = components
         self._comment = texts.get(f"{rpc.descriptor.containing_service.full_name}.{rpc.name}", rpc.name)
         self._in_path, self._in_query = split(rpc, route)
-        self._body = body_message(rpc, route)
+        self._raw = raw_bodies.raw_field(rpc, route)
+        self._body = None if self._raw else body_message(rpc, route)
         self._conditional = has_version(rpc.descriptor.output_type)
 
     def document(self, number: int) -> Json:
@@ -67,7 +72,9 @@ class _Operation:
             "parameters": self._parameters(),
             "responses": self._responses(),
         }
-        if self._body:
+        if self._raw:
+            operation["requestBody"] = self._raw_body(contract.field_options(self._raw).raw)
+        elif self._body:
             operation["requestBody"] = self._request_body()
         if self._rpc.access == "public":
             operation["security"] = []
@@ -82,8 +89,10 @@ class _Operation:
 
     def _parameters(self) -> list[Json]:
         shared = [openapi_parts.parameter("correlation-id")]
-        if self._rpc.in_workspace:
+        if self._rpc.policy.tenancy == policy_pb2.CALLER_WORKSPACE:
             shared.append(openapi_parts.parameter("workspace-id"))
+        if self._rpc.policy.tenancy == policy_pb2.TOKEN_WORKSPACE:
+            shared.append(openapi_parts.parameter("token-workspace-id"))
         if self._rpc.needs_key:
             shared.append(openapi_parts.parameter("idempotency-key"))
         if self._conditional and self._route.verb == "GET":
@@ -113,12 +122,27 @@ class _Operation:
         schema = self._components.message(message, shape, without, ending)
         return {"required": True, "content": {each: {"schema": schema} for each in body_types(self._route)}}
 
+    def _raw_body(self, raw: field_pb2.Raw) -> Json:
+        encodings = " or ".join(["none", *(f"`{each}`" for each in raw.encodings)])
+        return {
+            "required": True,
+            "description": f"Content-Encoding: {encodings}. At most {raw.maximum_bytes} bytes as sent.",
+            "content": {each: {"schema": self._raw_schema(raw, each)} for each in raw.media_types},
+        }
+
+    def _raw_schema(self, raw: field_pb2.Raw, media_type: str) -> Json:
+        if not (media_type == JSON or media_type.endswith("+json")):
+            return _BINARY
+        message = raw_bodies.schema(raw)
+        return self._components.message(message, Shape.CREATE, ending="") if message else {}
+
     def _responses(self) -> Json:
         problems = openapi_parts.problems(
             public=self._rpc.access == "public",
+            has_credential=bool(self._rpc.credential),
             addresses_one=bool(self._in_path) or self._conditional,
             mutates=self._rpc.mutates,
-            has_body=bool(self._body),
+            has_body=bool(self._body or self._raw),
         )
         responses = {str(self._rpc.success_code): self._success()}
         if self._conditional and self._route.verb == "GET":
@@ -138,7 +162,7 @@ class _Operation:
         names = ["x-correlation-id"]
         names += ["ETag"] if self._conditional else []
         names += ["Location"] if has_location(self._rpc) else []
-        names += ["Idempotency-Replayed"] if self._rpc.needs_key else []
+        names += ["Idempotency-Replayed"] if self._rpc.has_key else []
         return {name: openapi_parts.header(name) for name in names}
 
 

@@ -13,8 +13,9 @@ INFO: Json = {
     "summary": "Operations platform for managed service providers.",
     "description": (
         "Requests carry a bearer token and, where they concern a tenant, its `x-workspace-id`. Every request that "
-        "changes something carries an `Idempotency-Key`: sent again with the same content it changes nothing more and "
-        "gets the first answer. No text may hold the character NUL. Errors are problem details (RFC 9457)."
+        "changes something carries an `Idempotency-Key`, unless the digest of its body is the key: sent again with the "
+        "same content it changes nothing more and gets the first answer. No text may hold the character NUL. Errors "
+        "are problem details (RFC 9457)."
     ),
 }
 
@@ -32,6 +33,12 @@ def _text(pattern: str) -> Json:
 PARAMETERS: Json = {
     "workspace-id": _header_parameter(
         "x-workspace-id", True, _text(formats.WORKSPACE_ID.pattern), "The workspace (tenant) the request concerns."
+    ),
+    "token-workspace-id": _header_parameter(
+        "x-workspace-id",
+        False,
+        _text(formats.WORKSPACE_ID.pattern),
+        "The workspace (tenant) the request concerns. Not needed with a token that is for one workspace only.",
     ),
     "idempotency-key": _header_parameter(
         "Idempotency-Key",
@@ -68,7 +75,7 @@ HEADERS: Json = {
 
 _MEANINGS: dict[type[Problem], str] = {
     errors.Malformed: "A header, the query or the body is malformed or missing.",
-    errors.Unauthenticated: "The bearer token is missing or not valid.",
+    errors.Unauthenticated: "The bearer token, or what proves who asks instead, is missing or not valid.",
     errors.Forbidden: "The caller's roles, workspaces or scope do not allow it.",
     errors.NotFound: "It does not exist in this workspace.",
     errors.Conflict: "The state of the resource does not allow it, or the same request is under way.",
@@ -76,7 +83,7 @@ _MEANINGS: dict[type[Problem], str] = {
     errors.TooLarge: "The body is too large.",
     errors.UnsupportedMediaType: "The body is not of a type that is taken here.",
     errors.Invalid: "The input is not valid (see `errors`), or the idempotency key stands for another request.",
-    errors.TooManyRequests: "The caller asks too often.",
+    errors.TooManyRequests: "The caller asks too often, or too much comes in at once.",
     errors.Internal: "Something went wrong on our side.",
     errors.Unavailable: "A service that is needed cannot answer at the moment.",
 }
@@ -107,10 +114,12 @@ RESPONSES: Json = {
 }
 
 
-def problems(*, public: bool, addresses_one: bool, mutates: bool, has_body: bool) -> Json:
-    """The problems that an operation may answer, by status."""
+def problems(*, public: bool, has_credential: bool, addresses_one: bool, mutates: bool, has_body: bool) -> Json:
+    """The problems that an operation may answer, by status. `has_credential`: of a public one, whether the request
+    itself says who asks."""
     found: list[type[Problem]] = [errors.Malformed, errors.Invalid, errors.Internal, errors.Unavailable]
-    found += [] if public else [errors.Unauthenticated, errors.Forbidden]
+    found += [] if public and not has_credential else [errors.Unauthenticated]
+    found += [] if public else [errors.Forbidden]
     found += [] if public and not mutates else [errors.TooManyRequests]
     found += [errors.NotFound] if addresses_one else []
     found += [errors.Conflict, errors.PreconditionFailed] if mutates else []

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from gateway.exchange import HeaderList, Request, Response
+from gateway.exchange import CLOSE, HeaderList, Request, Response
 from kit import json_encoding
 from kit.errors import Internal, Problem, TooLarge, Unauthenticated
 
@@ -34,8 +34,7 @@ def _extra_headers(problem: Problem, request: Request) -> HeaderList:
     if isinstance(problem, Unauthenticated):
         headers.append((b"www-authenticate", _challenge(request)))
     if isinstance(problem, TooLarge):
-        # The rest of the body is not read, so the connection cannot carry another request.
-        headers.append((b"connection", b"close"))
+        headers.append(CLOSE)
     return headers
 
 

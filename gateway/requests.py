@@ -10,6 +10,7 @@ from gateway import schemas, shapes, strict_json
 from gateway.bodies import JSON, MERGE_PATCH, BodyReader
 from gateway.exchange import Request
 from gateway.parameters import Parameters, path_names
+from gateway.raw_bodies import Budget, RawBody, raw_field
 from gateway.shapes import Shape
 from gateway.validation import validate
 from kit.contract import ContractError, Route, Rpc
@@ -22,15 +23,20 @@ _MASK = "update_mask"
 class Decoder:
     """Reads the requests of one route."""
 
-    def __init__(self, rpc: Rpc, route: Route, *, most_bytes: int, seconds: float) -> None:
-        """Raises ContractError when the request message cannot be read from HTTP."""
+    def __init__(self, rpc: Rpc, route: Route, *, most_bytes: int, budget: Budget, seconds: float) -> None:
+        """`most_bytes`: the largest JSON body; `budget`: of raw ones. Raises ContractError when the request message
+        cannot be read from HTTP."""
         self._class = rpc.request_class
+        self._body: _Body | RawBody | None
+        if raw := raw_field(rpc, route):
+            self._body = RawBody(raw, budget, seconds)
+        else:
+            self._body = _body(rpc, route, most_bytes, seconds)
         self._parameters = Parameters(rpc, route)
-        self._body = _body(rpc, route, most_bytes, seconds)
 
     async def decode(self, request: Request) -> Message:
-        """Raises Malformed, TooLarge, UnsupportedMediaType, or Invalid with every error at once."""
-        sent = await self._body.read(request) if self._body else {}
+        """Raises Malformed, TooLarge, UnsupportedMediaType, TooManyRequests, or Invalid with every error at once."""
+        sent: Any = await self._body.read(request) if self._body else {}
         fields, errors = self._parameters.read(request.path_values, request.query)
         if self._body:
             values, wrong = self._body.validate(sent)

@@ -1,13 +1,15 @@
 """Puts the API together: every route of the contract with its endpoint, and the documentation page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gateway import comments, docs_page, openapi
 from gateway.admission import Admission, Authenticate
 from gateway.endpoint import Endpoint
 from gateway.fan_out import FanOut
+from gateway.gather import Gather
 from gateway.health import VERSION, OwnHandlers, own_call
 from gateway.rate_limit import RateLimiter
+from gateway.raw_bodies import Budget
 from gateway.requests import Decoder
 from gateway.router import Router
 from gateway.settings import Settings
@@ -27,14 +29,16 @@ class Assembly:
         self._services = services
         self._authenticate = authenticate
         self._limiter = RateLimiter(settings.rate_limit_per_minute)
+        self._budget = Budget(settings.raw_body_budget_bytes)
         self._own = OwnHandlers(services)
 
     def router(self, rpcs: Iterable[Rpc] | None = None) -> Router:
         """All routes; `rpcs` is the contract unless given. Raises ContractError when one of them cannot be served."""
-        served = [rpc for rpc in (contract.load() if rpcs is None else rpcs) if rpc.access in _GENERIC]
+        by_path = {rpc.path: rpc for rpc in (contract.load() if rpcs is None else rpcs)}
+        served = [rpc for rpc in by_path.values() if rpc.access in _GENERIC]
         router = Router()
         for rpc in served:
-            invoke = self._invoke(rpc)
+            invoke = self._invoke(rpc, by_path)
             for route in rpc.routes:
                 router.add(route.verb, route.path, self._endpoint(rpc, route, invoke))
         for path, handler in docs_page.routes():
@@ -48,12 +52,18 @@ class Assembly:
             route,
             admission=Admission(rpc, self._authenticate, self._limiter),
             decoder=Decoder(
-                rpc, route, most_bytes=self._settings.max_body_bytes, seconds=self._settings.request_timeout_seconds
+                rpc,
+                route,
+                most_bytes=self._settings.max_body_bytes,
+                budget=self._budget,
+                seconds=self._settings.request_timeout_seconds,
             ),
             invoke=invoke,
         )
 
-    def _invoke(self, rpc: Rpc) -> Invoke:
+    def _invoke(self, rpc: Rpc, by_path: Mapping[str, Rpc]) -> Invoke:
+        if rpc.policy.gathers:
+            return Gather(rpc, by_path, lambda part: ServiceCall(self._services, part.owner, part))
         if rpc.owner == contract.GATEWAY:
             return own_call(self._own, rpc)
         if rpc.policy.fan_out:

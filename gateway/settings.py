@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kit.bearer_tokens import ISSUERS
 from kit.contract import SERVICES
 
 _SECRET_BYTES = 32
@@ -36,7 +37,10 @@ class Settings(BaseSettings):
     opsfield_host: str = Field("127.0.0.1", description="Address to listen on.")
     opsfield_port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
     request_timeout_seconds: float = Field(30, gt=0, description="How long a service may take to answer.")
-    max_body_bytes: int = Field(1024 * 1024, gt=0, description="Largest request body.")
+    max_body_bytes: int = Field(1024 * 1024, gt=0, description="Largest request body, of those read as JSON.")
+    raw_body_budget_bytes: int = Field(
+        64 * 1024 * 1024, gt=0, description="What raw bodies (telemetry, say) may hold at once; above it 429."
+    )
     rate_limit_per_minute: int = Field(6000, ge=0, description="Requests of one caller in one workspace; 0: no limit.")
     grace_seconds: int = Field(20, gt=0, description="How long requests in flight may take to finish at shutdown.")
 
@@ -47,6 +51,7 @@ class Settings(BaseSettings):
     jwt_audience: str = Field("opsfield", description="The `aud` that tokens must have.")
 
     internal_key_file: Path = Field(description="Own Ed25519 private key (PEM), which signs who is asking.")
+    internal_trust_file: Path = Field(description="JWKS of our services, some of which issue bearer tokens.")
     addresses: dict[str, str] = Field(
         default_factory=_addresses,
         validate_default=True,
@@ -73,6 +78,8 @@ class Settings(BaseSettings):
             self._refuse_what_only_suits_a_laptop()
         if self.jwt_dev_secret and len(self.jwt_dev_secret.encode()) < _SECRET_BYTES:
             raise ValueError(f"JWT_DEV_SECRET must have at least {_SECRET_BYTES} bytes")
+        if self.jwt_issuer.startswith(ISSUERS):
+            raise ValueError(f"JWT_ISSUER must not begin with {ISSUERS}: our own services' tokens do")
         if self.auth_mode == "jwt" and not self.jwks_url and not self.jwt_dev_secret:
             raise ValueError("AUTH_MODE=jwt needs JWKS_URL, or JWT_DEV_SECRET in development")
         return self

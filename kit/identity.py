@@ -43,6 +43,26 @@ class Principal:
         return not self.roles.isdisjoint(roles)
 
 
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """Raises ValueError when the file holds no Ed25519 private key in PEM."""
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError(f"{path} holds no Ed25519 private key")
+    return key
+
+
+def public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
+    """The keys by the name of their owner. `path`: a JWKS (RFC 7517) of Ed25519 keys whose `kid` is that name. Raises
+    ValueError for any other."""
+    keys = {}
+    for entry in json.loads(path.read_text())["keys"]:
+        key = jwt.PyJWK.from_dict(entry).key
+        if not isinstance(key, Ed25519PublicKey):
+            raise ValueError(f"{path}: key {entry.get('kid')} is not an Ed25519 public key")
+        keys[entry["kid"]] = key
+    return keys
+
+
 class TokenSigner:
     """Signs principals for the services that `name` calls. Tokens are reused while they are fresh."""
 
@@ -54,10 +74,7 @@ class TokenSigner:
     @classmethod
     def from_file(cls, name: str, path: Path) -> "TokenSigner":
         """Raises ValueError when the file holds no Ed25519 private key in PEM."""
-        key = load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"{path} holds no Ed25519 private key")
-        return cls(name, key)
+        return cls(name, private_key(path))
 
     def derived_key(self, purpose: str) -> bytes:
         """32 bytes that only those who have this signer's private key can know (HKDF, RFC 5869)."""
@@ -105,14 +122,8 @@ class TokenVerifier:
 
     @classmethod
     def from_file(cls, audience: str, path: Path) -> "TokenVerifier":
-        """`path`: a JWKS (RFC 7517) of Ed25519 keys whose `kid` is the signer's name."""
-        keys = {}
-        for entry in json.loads(path.read_text())["keys"]:
-            key = jwt.PyJWK.from_dict(entry).key
-            if not isinstance(key, Ed25519PublicKey):
-                raise ValueError(f"{path}: key {entry.get('kid')} is not an Ed25519 public key")
-            keys[entry["kid"]] = key
-        return cls(audience, keys)
+        """`path`: as `public_keys` takes it."""
+        return cls(audience, public_keys(path))
 
     def verify(self, token: str) -> Principal:
         """Raises Unauthenticated, without saying why, unless the token is genuine, meant for us and in time."""

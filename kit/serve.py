@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection
 
 from kit import contract, faults, live_settings, logs, tracing
 from kit.announcements import Announcements
+from kit.bearer_tokens import BearerTokenIssuer
 from kit.calls import Services
 from kit.consumer import Consumer
 from kit.contract import ContractError
@@ -117,6 +118,9 @@ class _Process:
             settings=live,
             secrets=secrets,
             services=services,
+            tokens=BearerTokenIssuer.from_file(
+                self._service, settings.internal_key_file, audience=settings.jwt_audience
+            ),
             on_commit=relay.wake,
         )
         wiring = self._wire(foundation)

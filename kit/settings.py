@@ -35,6 +35,7 @@ class ServiceSettings(BaseSettings):
 
     internal_key_file: Path = Field(description="Own Ed25519 private key (PEM), for calls to other services.")
     internal_trust_file: Path = Field(description="JWKS of everyone whose internal tokens are believed.")
+    jwt_audience: str = Field("opsfield", description="The `aud` of the bearer tokens it issues: the gateway's.")
     platform_address: str = Field(description="host:port (or a gRPC name) of the platform service.")
 
     otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kit.bearer_tokens import BearerTokenIssuer
 from kit.calls import Services
 from kit.consumer import Subscription
 from kit.database import Database
@@ -23,6 +24,7 @@ class Foundation:
     settings: LiveSettings
     secrets: SecretReader
     services: Services
+    tokens: BearerTokenIssuer
     on_commit: Callable[[], None]
 
 

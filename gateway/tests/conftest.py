@@ -1,5 +1,6 @@
 """A whole gateway in front of services that answer as told."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gateway.settings import Settings
 from gateway.tests import tokens
 from gateway.tests.clock import Clock
 from gateway.tests.fake_service import FakeService, running_services
+from kit.contract import SERVICES
 
 
 @pytest.fixture
@@ -30,6 +32,25 @@ def gateway_key() -> Ed25519PrivateKey:
 def key_file(gateway_key: Ed25519PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keys") / "gateway.pem"
     path.write_bytes(gateway_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def service_keys() -> dict[str, Ed25519PrivateKey]:
+    """The key of each service, by its name."""
+    return {name: Ed25519PrivateKey.generate() for name in SERVICES}
+
+
+@pytest.fixture(scope="session")
+def trust_file(
+    gateway_key: Ed25519PrivateKey,
+    service_keys: dict[str, Ed25519PrivateKey],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The public keys of the gateway and of all services."""
+    keys = {"gateway": gateway_key, **service_keys}
+    path = tmp_path_factory.mktemp("keys") / "trust.json"
+    path.write_text(json.dumps({"keys": [tokens.SigningKey(name, "EdDSA", key).jwk() for name, key in keys.items()]}))
     return path
 
 
@@ -52,13 +73,14 @@ def ops(services: dict[str, FakeService]) -> FakeService:
 
 
 @pytest.fixture
-def settings(services: dict[str, FakeService], key_file: Path) -> Settings:
+def settings(services: dict[str, FakeService], key_file: Path, trust_file: Path) -> Settings:
     return Settings(
         environment="development",
         jwt_dev_secret=tokens.SECRET,
         jwt_issuer=tokens.ISSUER,
         jwt_audience=tokens.AUDIENCE,
         internal_key_file=key_file,
+        internal_trust_file=trust_file,
         max_body_bytes=64 * 1024,
         addresses={name: service.address for name, service in services.items()},
     )

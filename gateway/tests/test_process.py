@@ -57,10 +57,11 @@ class Program:
 
 
 @pytest.fixture
-def variables(services: dict[str, FakeService], key_file: Path) -> dict[str, str]:
+def variables(services: dict[str, FakeService], key_file: Path, trust_file: Path) -> dict[str, str]:
     return {
         "ENVIRONMENT": "development",
         "INTERNAL_KEY_FILE": str(key_file),
+        "INTERNAL_TRUST_FILE": str(trust_file),
         "JWT_DEV_SECRET": tokens.SECRET,
         "JWT_ISSUER": tokens.ISSUER,
         "JWT_AUDIENCE": tokens.AUDIENCE,
@@ -142,6 +143,8 @@ async def test_a_head_out_of_bounds_ends_the_connection(program: Running, head: 
     [
         ({"ENVIRONMENT": "production"}, 2, b"JWT_DEV_SECRET is refused"),
         ({"INTERNAL_KEY_FILE": "/nowhere/key.pem"}, 1, b"/nowhere/key.pem"),
+        ({"INTERNAL_TRUST_FILE": "/nowhere/trust.json"}, 1, b"/nowhere/trust.json"),
+        ({"RAW_BODY_BUDGET_BYTES": "1000"}, 1, b"RAW_BODY_BUDGET_BYTES"),
     ],
 )
 async def test_it_says_why_it_cannot_start(

@@ -19,6 +19,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
         monkeypatch.setenv(address_variable(service), f"{service}:7000")
     monkeypatch.setenv("ENVIRONMENT", "development")
     monkeypatch.setenv("INTERNAL_KEY_FILE", str(tmp_path / "key.pem"))
+    monkeypatch.setenv("INTERNAL_TRUST_FILE", str(tmp_path / "trust.json"))
     monkeypatch.setenv("JWT_DEV_SECRET", SECRET)
     return monkeypatch
 
@@ -53,6 +54,9 @@ def test_production_logs_json_unless_told_otherwise(environment: pytest.MonkeyPa
         ({"OPSFIELD_PORT": "http"}, "OPSFIELD_PORT"),
         ({"OPS_ADDRESS": "", "AGENT_RUNTIME_ADDRESS": ""}, "set AGENT_RUNTIME_ADDRESS, OPS_ADDRESS"),
         ({"INTERNAL_KEY_FILE": ""}, "INTERNAL_KEY_FILE"),
+        ({"INTERNAL_TRUST_FILE": ""}, "INTERNAL_TRUST_FILE"),
+        ({"JWT_ISSUER": "opsfield/telemetry"}, "JWT_ISSUER must not begin with opsfield/"),
+        ({"RAW_BODY_BUDGET_BYTES": "0"}, "RAW_BODY_BUDGET_BYTES"),
     ],
 )
 def test_unsafe_or_missing_settings_stop_the_start(

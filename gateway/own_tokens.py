@@ -1,0 +1,55 @@
+"""Bearer tokens that our own services issue (kit/bearer_tokens.py): an agent's, a portal visitor's.
+
+`iss` alone decides who checks a token. One that begins with `opsfield/` is checked with that service's key and no
+other; any other never meets our keys. So no external issuer can speak for a service, nor a service for an external one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from kit.bearer_tokens import ISSUERS, ROLE_OF_SERVICE, TYPE, issuer_of
+from kit.identity import public_keys
+
+_LEEWAY = 5
+
+
+class OwnTokens:
+    """Checks tokens for one audience. `keys`: by the service's name; those that issue no tokens are left aside."""
+
+    def __init__(self, audience: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+        self._audience = audience
+        self._keys = {name: key for name, key in keys.items() if name in ROLE_OF_SERVICE}
+
+    @classmethod
+    def from_file(cls, audience: str, path: Path) -> "OwnTokens":
+        """`path`: as kit.identity.public_keys takes it. Raises OSError, or ValueError for a file that is none."""
+        return cls(audience, public_keys(path))
+
+    def claims_to_be(self, token: str) -> bool:
+        """Whether the token says that it is from one of our services. Raises jwt.PyJWTError when it is none."""
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return str(claims.get("iss")).startswith(ISSUERS)
+
+    def verify(self, token: str) -> dict[str, Any]:
+        """Its claims, with no role but the one that is the service's to grant. Raises jwt.PyJWTError for every flaw."""
+        header = jwt.get_unverified_header(token)
+        service = header.get("kid")
+        if header.get("typ") != TYPE or service not in self._keys:
+            raise jwt.InvalidTokenError("not of one of our services")
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            self._keys[service],
+            algorithms=["EdDSA"],
+            audience=self._audience,
+            issuer=issuer_of(service),
+            leeway=_LEEWAY,
+            options={"require": ["exp", "iat", "sub", "iss", "aud", "jti"], "strict_aud": True},
+        )
+        workspaces, roles = claims.get("workspaces"), claims.get("roles")
+        if not isinstance(workspaces, list) or len(workspaces) != 1 or not isinstance(roles, list):
+            raise jwt.InvalidTokenError("not for one workspace, or without roles")
+        return claims | {"roles": [role for role in roles if role == ROLE_OF_SERVICE[service]]}
