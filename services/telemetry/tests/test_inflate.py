@@ -3,6 +3,7 @@
 import gzip
 import tracemalloc
 import zlib
+from collections.abc import Callable, Mapping
 
 import pytest
 from backports import zstd
@@ -11,7 +12,7 @@ from kit.errors import Malformed, TooLarge
 from services.telemetry.ingest.inflate import MOST_BYTES, inflate
 
 TEXT = b'{"events": []}' * 1000
-COMPRESS = {"gzip": gzip.compress, "zstd": zstd.compress, "": bytes}
+COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress, "": bytes}
 
 
 @pytest.mark.parametrize("encoding", COMPRESS)

@@ -43,7 +43,9 @@ def test_each_type_is_read(read: Any) -> None:
     batch = read(*GOOD)
     assert [type(each) for each in batch.events] == [Metric, Metric, Heartbeat, Log, Check, Inventory]
     assert batch.rejections == []
-    assert batch.events[1].value == 2.0
+    second = batch.events[1]
+    assert isinstance(second, Metric)
+    assert second.value == 2.0
 
 
 WRONG: list[tuple[Any, str]] = [

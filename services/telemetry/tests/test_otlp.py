@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Gauge,
     Histogram,
@@ -27,6 +27,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from kit.errors import Invalid, Malformed
 from services.telemetry.ingest import otlp
+from services.telemetry.ingest.events import Batch
 from services.telemetry.ingest.json_batches import MOST_EVENTS
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -36,6 +37,10 @@ TYPES = ("application/x-protobuf", "application/json")
 
 def text(key: str, value: str) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(string_value=value))
+
+
+def taken(batch: Batch) -> list[Any]:
+    return list(batch.events)
 
 
 def metrics(*found: Metric, service: str = "") -> ExportMetricsServiceRequest:
@@ -69,7 +74,7 @@ def test_data_points_become_metrics(content_type: str) -> None:
         service="shop",
     )
     batch = otlp.read_metrics(written(request, content_type), content_type)
-    assert [(each.name, each.instance, each.value, each.observed_at) for each in batch.events] == [
+    assert [(each.name, each.instance, each.value, each.observed_at) for each in taken(batch)] == [
         ("disk.io", "service=shop,device=sda,state=idle", 1.5, AT),
         ("requests", "service=shop", 7.0, AT),
     ]
@@ -85,7 +90,7 @@ def test_of_histograms_and_summaries_the_figures_are_kept() -> None:
         Metric(name="s", summary=Summary(data_points=[summary])),
     )
     batch = otlp.read_metrics(written(request), TYPES[0])
-    assert [(each.name, each.instance, each.value) for each in batch.events] == [
+    assert [(each.name, each.instance, each.value) for each in taken(batch)] == [
         ("h.count", None, 4),
         ("h.sum", None, 10),
         ("h.max", None, 6),
@@ -104,7 +109,7 @@ def test_points_that_cannot_be_are_rejected_and_the_rest_is_kept() -> None:
         gauge(point(2.0)),
     )
     batch = otlp.read_metrics(written(request), TYPES[0])
-    assert [each.value for each in batch.events] == [1.0, 1.0, 2.0]
+    assert [each.value for each in taken(batch)] == [1.0, 1.0, 2.0]
     assert [each.position for each in batch.rejections] == [1, 2, 3, 5, 6]
     assert [batch.index(place) for place in (0, 2)] == [0, 8]
 
@@ -126,7 +131,7 @@ def test_log_records_become_logs(content_type: str) -> None:
         [
             LogRecord(
                 time_unix_nano=NANOS,
-                severity_number="SEVERITY_NUMBER_ERROR",
+                severity_number=SeverityNumber.SEVERITY_NUMBER_ERROR,
                 body=AnyValue(string_value="boom"),
                 attributes=[text("code", "7")],
             ),
@@ -136,7 +141,7 @@ def test_log_records_become_logs(content_type: str) -> None:
         ]
     )
     batch = otlp.read_logs(written(request, content_type), content_type)
-    assert [(each.source, each.severity, each.message, each.attributes) for each in batch.events] == [
+    assert [(each.source, each.severity, each.message, each.attributes) for each in taken(batch)] == [
         ("shop", "error", "boom", {"code": "7"}),
         ("shop", "info", '{"n":2,"list":[true]}', None),
     ]
