@@ -32,7 +32,7 @@ def of_service(
         **_common(name, layout),
         **own,
         "GRPC_LISTEN": f"{HOST}:{ports[name]}",
-        "PLATFORM_ADDRESS": f"{HOST}:{ports[PLATFORM]}",
+        **_addresses(ports),
         "DATABASE_URL": database_url,
         "DATABASE_RELAY_URL": database_relay_url,
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
@@ -49,13 +49,18 @@ def of_gateway(layout: Layout, host: str, port: int, service_ports: Mapping[str,
         "AUTH_MODE": "jwt",
         "JWT_DEV_SECRET": read_secret(layout),
         "JWT_ISSUER": ISSUER,
-        **{f"{module(name).upper()}_ADDRESS": f"{HOST}:{service_ports[name]}" for name in SERVICES},
+        **_addresses(service_ports),
     }
 
 
 def command(name: str) -> list[str]:
     """How to start a service or the gateway."""
     return [sys.executable, "-m", GATEWAY if name == GATEWAY else f"services.{module(name)}"]
+
+
+def _addresses(ports: Mapping[str, int]) -> dict[str, str]:
+    """Where each service is found, by whoever calls it."""
+    return {f"{module(name).upper()}_ADDRESS": f"{HOST}:{ports[name]}" for name in SERVICES}
 
 
 def _common(name: str, layout: Layout) -> dict[str, str]:

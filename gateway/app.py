@@ -79,7 +79,7 @@ class Gateway:
             return problems.response(problems.unexpected(), request)
 
     def _report(self, request: Request, status: int, started: float) -> None:
-        if status < 400 and request.method == "GET":
+        if status < 400 and not request.is_audited:
             say = self._log.debug
         elif status < 500:
             say = self._log.info

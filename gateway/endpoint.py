@@ -19,6 +19,7 @@ class Endpoint:
         self._span_name = f"{route.verb} {route.path}"
         self._mutates = rpc.mutates
         self._needs_key = rpc.needs_key
+        self._is_audited = rpc.policy.audit
         self._admission = admission
         self._decoder = decoder
         self._invoke = invoke
@@ -29,6 +30,7 @@ class Endpoint:
         traceparent = headers.traceparent(request.headers)
         with tracing.span(self._span_name, kind=SpanKind.SERVER, traceparent=traceparent) as own_traceparent:
             request.principal = await self._admission.admit(request)
+            request.is_audited = self._is_audited
             passport = self._passport(request, own_traceparent)
             message = await self._decoder.decode(request)
             reply = await self._invoke(message, passport)

@@ -152,7 +152,9 @@ class RpcServer:
             return first
         if work.emitted:
             self._on_commit()
-        log.info(
+        # What leaves no audit record is routine: batches of telemetry, hundreds a second.
+        say = log.info if rpc.policy.audit else log.debug
+        say(
             rpc.name,
             resource=resource_id,
             subject=call.principal.subject,

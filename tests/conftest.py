@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.agents import Fleet
 from tests.platform import Api, Platform
 
 
@@ -19,3 +20,10 @@ def api(platform: Platform) -> Iterator[Api]:
     """An engineer in a workspace of the test's own."""
     with platform.api() as api:
         yield api
+
+
+@pytest.fixture
+def fleet(platform: Platform) -> Iterator[Fleet]:
+    """For endpoint agents."""
+    with Fleet(platform) as fleet:
+        yield fleet

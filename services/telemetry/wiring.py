@@ -29,7 +29,7 @@ def wire(foundation: Foundation) -> Wiring:
             **_of("EnrollmentService", EnrollmentHandlers(OpsClient(foundation.services), foundation.tokens)),
             **_of("AgentService", AgentHandlers()),
             **_of("IngestService", IngestHandlers(foundation.settings, policies)),
-            **_of("EdgePolicyService", EdgePolicyHandlers(EDGE_POLICIES, (EDGE_POLICIES,), policies)),
+            **EdgePolicyHandlers(EDGE_POLICIES, (EDGE_POLICIES,), policies).by_path(),
             **_of("FleetService", FleetHandlers()),
         },
         loops=(silence.run, retention.run),
