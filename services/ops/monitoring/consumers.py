@@ -54,7 +54,7 @@ class TelemetryConsumer:
 
     async def condition_raised(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         said = _said(event, ConditionRaised)
-        asset = await _asset_of(work, said)
+        asset = await self._asset_of(work, said)
         # What a condition says has the same names as in an alert; it says nothing of the others.
         alert = {each.name: said.get(each.name) for each in ALERTS.writable}
         if asset is not None:
@@ -62,6 +62,31 @@ class TelemetryConsumer:
             alert_rules.belong_to(alert, asset.client_id)
         seen_at = min(said["observed_at"], work.now)
         await intake.raise_or_fold(work, self._alerts, alert, seen_at=seen_at)
+
+    async def _asset_of(self, work: UnitOfWork, said: Row) -> assets.Known | None:
+        """The asset that a condition is about; None when it is about none, or its agent has none and does not say
+        enough for one. Raises NotFound when the workspace has none by that id or agent."""
+        if said["asset_id"] is not None:
+            asset = await assets.by_id(work, said["asset_id"])
+        elif said["agent_id"] is not None:
+            asset = await self._asset_of_agent(work, said)
+            if asset is None and said["client_id"] is not None:
+                return None
+        else:
+            return None
+        if asset is None:
+            known_as = said["asset_id"] or f"of the agent {said['agent_id']}"
+            raise NotFound(f"There is no asset {known_as} in the workspace.")
+        return asset
+
+    async def _asset_of_agent(self, work: UnitOfWork, said: Row) -> assets.Known | None:
+        known = await assets.by_agent(work, said["agent_id"])
+        if known is None and said["hostname"] is not None and said["client_id"] is not None:
+            # Conditions and observations travel on topics of their own: this one came before what the machine is.
+            inventory = {"hostname": said["hostname"]}
+            await discovery.asset_of(work, self._assets, {**said, "site_id": None, "inventory": inventory})
+            known = await assets.by_agent(work, said["agent_id"])
+        return known
 
     async def condition_cleared(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         said = _said(event, ConditionCleared)
@@ -86,23 +111,6 @@ class TelemetryConsumer:
                 raise
             # An agent that goes on on a retired asset is no fault of the event.
             log.info("observation left aside", asset=asset_id, reason=conflict.detail)
-
-
-async def _asset_of(work: UnitOfWork, said: Row) -> assets.Known | None:
-    """The asset that a condition is about; None when it is about none, or its agent has none but its client is known.
-    Raises NotFound when the workspace has none by that id or agent."""
-    if said["asset_id"] is not None:
-        asset = await assets.by_id(work, said["asset_id"])
-    elif said["agent_id"] is not None:
-        asset = await assets.by_agent(work, said["agent_id"])
-    else:
-        return None
-    if asset is None and said["asset_id"] is None and said["client_id"] is not None:
-        return None
-    if asset is None:
-        known_as = said["asset_id"] or f"of the agent {said['agent_id']}"
-        raise NotFound(f"There is no asset {known_as} in the workspace.")
-    return asset
 
 
 def _said(event: ReceivedEvent, message_class: type[Message]) -> Row:

@@ -1,7 +1,9 @@
 """For which agent a caller may speak: an endpoint agent for itself alone, staff for each."""
 
 from kit.errors import FieldError, Forbidden, Invalid
+from kit.formats import COMPILED
 from kit.identity import Principal
+from opsfield.options.v1.field_pb2 import UUID
 
 _STAFF = frozenset({"msp_admin", "ops_engineer", "viewer"})
 
@@ -17,8 +19,8 @@ def agent_of(principal: Principal, named: str | None) -> str | None:
         return named
     if named is not None and named != principal.agent_id:
         raise Forbidden("An agent speaks for itself only.", code="agent-not-own")
-    if principal.agent_id is None:
-        raise Forbidden("The token names no agent.", code="agent-unknown")
+    if principal.agent_id is None or not COMPILED[UUID].match(principal.agent_id):
+        raise Forbidden("The token names no agent that there could be.", code="agent-unknown")
     return principal.agent_id
 
 

@@ -93,6 +93,7 @@ def sort_out(batch: Batch, window: Window, *, workspace_id: str, agent: int, wat
             continue
         rows.append((workspace_id, agent, kind, name, instance, None, text, at, received_at))
         _note(found, event, at)
+    batch.rejections.sort()
     if rows:
         times = [row[7] for row in rows]
         found.first_observed_at, found.last_observed_at = min(times), max(times)

@@ -5,6 +5,8 @@ provider wrote into it stays. Fields that cannot be (an address that is none, an
 out.
 """
 
+from typing import Any
+
 from kit.errors import Conflict, Invalid
 from kit.resources.kind import Row
 from kit.unit_of_work import UnitOfWork
@@ -37,11 +39,11 @@ async def asset_of(work: UnitOfWork, assets: AssetHandlers, said: Row) -> str | 
 async def _take(
     work: UnitOfWork, assets: AssetHandlers, known: store.Known | None, said: Row, reported: Row
 ) -> str | None:
-    kind = said["inventory"].get("type")
+    kind, site_id = said["inventory"].get("type"), await _site_of(work, known, said)
     if known is not None:
 
         def apply(asset: Row) -> None:
-            asset |= reported | {"agent_id": said["agent_id"]}
+            asset |= reported | {"agent_id": said["agent_id"], "site_id": asset["site_id"] or site_id}
             if kind and asset["type"] == "other":
                 asset["type"] = kind
 
@@ -49,21 +51,21 @@ async def _take(
         return known.id
     if said["client_id"] is None:
         return None
-    site_id = said["site_id"]
-    if site_id is not None and not await store.is_site_of(work, site_id, said["client_id"]):
-        site_id = None
     unset: Row = {each.name: [] if each.is_repeated else None for each in assets.kind.writable}
-    row = (
-        unset
-        | reported
-        | {
-            "name": said["inventory"]["hostname"][:200],
-            "client_id": said["client_id"],
-            "site_id": site_id,
-            "agent_id": said["agent_id"],
-            "type": kind,
-            "maintenance_mode": False,
-        }
-    )
-    created = await assets.insert(work, row)
-    return str(getattr(created, "id"))  # noqa: B009 - a message of the kind
+    own = {
+        "name": said["inventory"]["hostname"][:200],
+        "client_id": said["client_id"],
+        "site_id": site_id,
+        "agent_id": said["agent_id"],
+        "type": kind,
+        "maintenance_mode": False,
+    }
+    created: Any = await assets.insert(work, unset | reported | own)
+    return str(created.id)
+
+
+async def _site_of(work: UnitOfWork, known: store.Known | None, said: Row) -> str | None:
+    """The site that the agent was enrolled for, if it is one of the asset's client."""
+    client_id = known.client_id if known else said["client_id"]
+    site_id: str | None = said["site_id"]
+    return site_id if site_id and client_id and await store.is_site_of(work, site_id, client_id) else None
