@@ -23,7 +23,7 @@ ENGINEER = frozenset({"ops_engineer"})
 AGENT = """
 INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, site_id, enrollment_token_id, state,
     connectivity, last_seen_at, silent_at, created_at, search)
-VALUES ($1, $2, $2::text, $3, $4, $5, $2, $6, $7, $8, $9, $10, '')
+VALUES ($1, $2::uuid, $2::uuid::text, $3, $4, $5, $2::uuid, $6, $7, $8, $9, $10, '')
 """
 KNOWN = """
 SELECT id::text AS id, number, hostname, client_id::text AS client_id, site_id::text AS site_id,
