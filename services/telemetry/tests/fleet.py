@@ -2,8 +2,8 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +41,14 @@ class Told:
     topic: str
     key: str
     data: Mapping[str, Any]
+
+
+@contextmanager
+def counted(session: Session) -> Iterator[list[str]]:
+    """The statements that the session runs within the block."""
+    queries: list[str] = []
+    with session._connection.query_logger(lambda each: queries.append(each.query)):
+        yield queries
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from services.telemetry.edge_policies import store
 from services.telemetry.edge_policies.effective import Policies, Policy
 from services.telemetry.edge_policies.handlers import EdgePolicyHandlers
 from services.telemetry.edge_policies.kind import EDGE_POLICIES
-from services.telemetry.tests.fleet import ENGINEER, Workspace
+from services.telemetry.tests.fleet import ENGINEER, Workspace, counted
 
 AGENT = frozenset({"endpoint_agent"})
 BOOKKEEPING = {"workspace_id", "deleted_at", "search"}
@@ -247,13 +247,12 @@ async def test_what_is_known_costs_one_query(edge: Handlers, acme: Workspace) ->
     await edge.create(scope=EdgePolicy.WORKSPACE, send_seconds=5)
     agents = [await acme.agent(f"host-{each}") for each in range(20)]
     await edge.of(agents[0])
-    queries: list[str] = []
     async with acme.reading() as session:
-        session._connection.add_query_logger(lambda each: queries.append(each.query))
-        policies = [
-            await edge.policies.of(session, client_id=each.client_id, site_id=each.site_id, agent_id=each.id)
-            for each in agents
-        ]
+        with counted(session) as queries:
+            policies = [
+                await edge.policies.of(session, client_id=each.client_id, site_id=each.site_id, agent_id=each.id)
+                for each in agents
+            ]
     assert len([each for each in queries if "policy_revisions" in each]) == 20
     assert [each for each in queries if "edge_policies" in each] == []
     assert len({id(each) for each in policies}) == 1
