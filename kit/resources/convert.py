@@ -59,7 +59,8 @@ def search_text(kind: Kind, row: Row) -> str:
 
 
 def _nested_field(each: FieldDescriptor, name: str, path: str) -> FieldDescriptor:
-    found = each.message_type.fields_by_name.get(name) if each.message_type else None
+    # A mask names no item of a list.
+    found = each.message_type.fields_by_name.get(name) if each.message_type and not each.is_repeated else None
     if found is None:
         raise Invalid.fields(FieldError(path, "is not a field"))
     return found

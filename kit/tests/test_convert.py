@@ -106,6 +106,7 @@ def test_a_mask_reaches_into_a_nested_message(kind: Kind) -> None:
         ("nothing", "is not a field"),
         ("main_part.nothing", "is not a field"),
         ("name.first", "is not a field"),
+        ("parts.label", "is not a field"),
         ("deleted_at", "is not a field"),
         ("", "is not a field"),
     ],

@@ -143,6 +143,7 @@ def changes(
     made = _outcomes_of(looked_at, outcomes)
     found += [_after_samples(ruled.get(each), thresholds[each[1]], seen, now) for each, seen in measured.items()]
     found += [_after_outcomes(ruled.get(each), checks[each[1]], seen, now) for each, seen in made.items()]
+    # By the agent's telling, since one that was cut off tells of what is long past first.
     latest = max((each.at for batch in (samples, outcomes) for each in batch), default=now)
     found += [
         Change(condition, None, now)

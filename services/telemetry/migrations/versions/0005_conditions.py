@@ -53,6 +53,9 @@ CREATE TABLE mass_silences (
     client_id uuid,
     -- Null of the whole client.
     site_id uuid,
+    -- Agents that turned offline from then until then are not told one by one.
+    since_at timestamptz NOT NULL,
+    until_at timestamptz NOT NULL,
     raised_at timestamptz NOT NULL,
     PRIMARY KEY (workspace_id, fingerprint)
 );

@@ -1,0 +1,57 @@
+"""The telemetry service's database on a real PostgreSQL, without the service."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from devstack.stack import Stack
+from kit.bootstrap import Passwords, bootstrap_database, with_database
+from kit.database import Database
+from kit.migrate import upgrade
+from services.telemetry.tests.fleet import Workspace
+
+
+@pytest.fixture(scope="session")
+async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Postgres with telemetry's database, made and migrated; no service."""
+    async with Stack(tmp_path_factory.mktemp("bare-stack"), services=(), gateway=False) as stack:
+        password = stack.layout.database_password.read_text().strip()
+        await bootstrap_database(stack.admin_url, "telemetry", Passwords(password, password, password))
+        await upgrade("telemetry", stack.database_url("telemetry", "owner"))
+        yield stack
+
+
+@pytest.fixture
+async def telemetry_admin(bare_stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A superuser in telemetry's database, which sees the rows of all workspaces."""
+    connection = await asyncpg.connect(with_database(bare_stack.admin_url, "telemetry"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def telemetry_database(bare_stack: Stack) -> AsyncIterator[Database]:
+    """Telemetry's database, as the service sees it."""
+    database = await Database.connect(bare_stack.database_url("telemetry"), size=8)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def relay_url(bare_stack: Stack) -> str:
+    """Telemetry's database, as its relay sees it."""
+    return bare_stack.database_url("telemetry", "relay")
+
+
+@pytest.fixture
+def acme(telemetry_database: Database, telemetry_admin: "asyncpg.Connection[asyncpg.Record]") -> Workspace:
+    """A workspace that is empty."""
+    return Workspace(f"w-{uuid.uuid4().hex}", telemetry_database, telemetry_admin)
+
+
+@pytest.fixture
+def other(telemetry_database: Database, telemetry_admin: "asyncpg.Connection[asyncpg.Record]") -> Workspace:
+    """Another one."""
+    return Workspace(f"w-{uuid.uuid4().hex}", telemetry_database, telemetry_admin)
