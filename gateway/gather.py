@@ -50,14 +50,16 @@ class Gather:
 
     async def __call__(self, request: Message, passport: Passport) -> Reply:
         """Raises Unavailable when no service can answer, or the first other Problem."""
-        answers = dict(zip(self._parts, await self._ask_all(request, passport), strict=True))
-        missing = {part.rpc.owner: answer for part, answer in answers.items() if isinstance(answer, Problem)}
-        if len(missing) == len(answers):
-            raise _none_answers(missing)
         given: dict[str, Any] = {}
-        for answer in answers.values():
-            if isinstance(answer, Message):
+        missing: dict[str, Problem] = {}
+        answers = await self._ask_all(request, passport)
+        for part, answer in zip(self._parts, answers, strict=True):
+            if isinstance(answer, Problem):
+                missing[part.rpc.owner] = answer
+            else:
                 given |= {field.name: value for field, value in answer.ListFields()}
+        if all(isinstance(answer, Problem) for answer in answers):
+            raise _none_answers(missing)
         return Reply(self._response_class(**given, **{UNAVAILABLE: sorted(missing)}))
 
     async def _ask_all(self, request: Message, passport: Passport) -> list[Message | Problem]:

@@ -123,7 +123,7 @@ class _Operation:
         return {"required": True, "content": {each: {"schema": schema} for each in body_types(self._route)}}
 
     def _raw_body(self, raw: field_pb2.Raw) -> Json:
-        encodings = " or ".join(["none", *(f"`{each}`" for each in raw.encodings)])
+        encodings = ", ".join(["none", *(f"`{each}`" for each in raw.encodings)])
         return {
             "required": True,
             "description": f"Content-Encoding: {encodings}. At most {raw.maximum_bytes} bytes as sent.",

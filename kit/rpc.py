@@ -36,6 +36,7 @@ from kit.formats import IDEMPOTENCY_KEY, WORKSPACE_ID
 from kit.identity import Principal, TokenVerifier
 from kit.sealing import Seal
 from kit.unit_of_work import fingerprint, unit_of_work
+from opsfield.common.v1 import raw_body_pb2
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -217,12 +218,18 @@ def _workspace_of(credential: str) -> str:
 def _key(rpc: Rpc, request: Any, metadata: Mapping[str, str]) -> str | None:
     if rpc.has_key and not rpc.needs_key:
         assert rpc.raw_body is not None
-        body = getattr(request, rpc.raw_body.name)
-        return f"sha256-{sha256(body.content_encoding.encode() + bytes(1) + body.data).hexdigest()}"
+        return _digest(rpc.path, getattr(request, rpc.raw_body.name))
     key = metadata.get("idempotency-key")
     if rpc.needs_key and (key is None or not IDEMPOTENCY_KEY.fullmatch(key)):
         raise Malformed("An idempotency key is needed.", code="idempotency-key-missing")
     return key
+
+
+def _digest(path: str, body: raw_body_pb2.RawBody) -> str:
+    """The key of a body that came without one. The same bytes may mean something else to another rpc: two protocols'
+    empty messages, say."""
+    head = f"{path}\0{body.content_type}\0{body.content_encoding}\0"
+    return f"sha256-{sha256(head.encode() + body.data).hexdigest()}"
 
 
 def _check_access(rpc: Rpc, principal: Principal) -> None:

@@ -1,6 +1,7 @@
 """A gRPC server that plays a service: it answers as told and remembers what it was asked."""
 
-from collections.abc import AsyncIterator, Callable
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from kit.errors import Problem
 from kit.identity import Principal, TokenVerifier
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Answer = Callable[[Any], Message]
+Answer = Callable[[Any], Message | Awaitable[Message]]
+_OPTIONS = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Received:
 
 
 class FakeService:
-    """`answers` by rpc name; an answer may raise a Problem, or set `trailing` or `abort`."""
+    """`answers` by rpc name; an answer may take its time, raise a Problem, or set `trailing` or `abort`."""
 
     def __init__(self, name: str, gateway_key: Ed25519PublicKey) -> None:
         self.name = name
@@ -74,7 +76,8 @@ class FakeService:
 
     async def _answer(self, rpc: contract.Rpc, request: Message, context: Context) -> Message:
         try:
-            message = self.answers[rpc.name](request)
+            answer = self.answers[rpc.name](request)
+            message = await answer if inspect.isawaitable(answer) else answer
         except Problem as problem:
             details = errors.to_status_details(problem, "ignored")
             context.set_trailing_metadata(((errors.STATUS_DETAILS, details),))
@@ -90,7 +93,7 @@ async def running_services(gateway_key: Ed25519PublicKey) -> AsyncIterator[dict[
         services = {}
         for name in contract.SERVICES:
             services[name] = service = FakeService(name, gateway_key)
-            server = grpc.aio.server()
+            server = grpc.aio.server(options=_OPTIONS)
             server.add_generic_rpc_handlers(service.handlers())
             health_pb2_grpc.add_HealthServicer_to_server(service.health, server)
             service.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"

@@ -13,6 +13,7 @@ from gateway import comments
 from kit import contract
 
 Json = dict[str, Any]
+WORKSPACE = {"workspace-id", "token-workspace-id"}
 
 
 @pytest_asyncio.fixture
@@ -59,8 +60,8 @@ async def test_every_operation_says_who_may_call_it_and_what_may_go_wrong(docume
         assert all(f"`{role}`" in operation["description"] for role in operation["x-opsfield-roles"])
         assert operation["responses"].keys() >= {"401", "403", "429"}
         parameters = {each.get("$ref", "").split("/")[-1] for each in operation["parameters"]}
-        assert ("workspace-id" in parameters) == (not path.startswith("/api/v1/platform/"))
-        assert ("idempotency-key" in parameters) == (verb != "GET")
+        assert bool(parameters & WORKSPACE) == (not path.startswith("/api/v1/platform/"))
+        assert ("idempotency-key" in parameters) == (verb != "GET" and not path.startswith("/v1/"))
 
 
 async def test_a_created_resource_is_described_whole(document: Json) -> None:
@@ -104,6 +105,49 @@ async def test_lists_are_described_with_their_limits(document: Json) -> None:
     }
     assert "createdAt" in found["sortBy"]["schema"]["enum"]
     assert found["q"]["description"] == "Part of any of the ticket's values, any case."
+
+
+async def test_a_raw_body_is_described_by_its_media_types(document: Json) -> None:
+    body = document["paths"]["/api/v1/events/ingest"]["post"]["requestBody"]
+    assert body["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/TelemetryBatch"}},
+        "application/x-ndjson": {"schema": {"type": "string", "format": "binary"}},
+    }
+    assert body["description"] == "Content-Encoding: none, `gzip`, `zstd`. At most 8388608 bytes as sent."
+    assert document["components"]["schemas"]["TelemetryBatch"]["required"] == ["events"]
+    content = document["paths"]["/v1/logs"]["post"]["requestBody"]["content"]
+    assert content["application/json"] == {"schema": {}}, "no message describes it"
+    responses = document["paths"]["/v1/logs"]["post"]["responses"]
+    assert responses.keys() >= {"413", "415", "429"}
+    assert "Idempotency-Replayed" in responses["200"]["headers"]
+
+
+async def test_a_raw_body_leaves_the_other_fields_to_the_query(document: Json) -> None:
+    parameters = document["paths"]["/api/v1/events/ingest"]["post"]["parameters"]
+    assert [each["name"] for each in parameters if "name" in each] == ["agentId", "sentAt"]
+
+
+async def test_a_workspace_that_the_token_tells_need_not_be_named(document: Json) -> None:
+    found = document["components"]["parameters"]
+    assert (found["workspace-id"]["name"], found["workspace-id"]["required"]) == ("x-workspace-id", True)
+    assert (found["token-workspace-id"]["name"], found["token-workspace-id"]["required"]) == ("x-workspace-id", False)
+
+
+async def test_what_brings_a_credential_needs_no_token_and_may_be_refused(document: Json) -> None:
+    operation = document["paths"]["/api/v1/edge-agent/enroll"]["post"]
+    assert operation["security"] == []
+    parameters = {each["$ref"].split("/")[-1] for each in operation["parameters"]}
+    assert parameters == {"correlation-id", "idempotency-key"}
+    assert "401" in operation["responses"]
+    assert "403" not in operation["responses"]
+    assert "401" not in document["paths"]["/health"]["get"]["responses"]
+
+
+async def test_parts_of_another_answer_are_not_told_of(document: Json) -> None:
+    assert "getDashboard" in {each["operationId"] for each in operations(document).values()}
+    assert not {"getDashboardSummary", "getFleetSummary"} & {
+        each["operationId"] for each in operations(document).values()
+    }
 
 
 async def test_it_holds_no_reference_into_nothing(document: Json) -> None:

@@ -12,21 +12,32 @@ syntax = "proto3";
 package opsfield.{area}.test.{name};
 import "google/api/annotations.proto";
 import "google/protobuf/empty.proto";
+import "opsfield/common/v1/raw_body.proto";
+import "opsfield/options/v1/field.proto";
 import "opsfield/options/v1/policy.proto";
 service PingService {{
-  rpc SendPing(google.protobuf.Empty) returns (google.protobuf.Empty) {{
+  rpc SendPing({request}) returns (google.protobuf.Empty) {{
     {options}
   }}
 }}
+message WithCredential {{
+  string note = 1;
+  string proof = 2 [(opsfield.options.v1.field).credential = true];
+}}
+message WithRawBody {{
+  string note = 1;
+  opsfield.common.v1.RawBody data = 2;
+}}
 """
+EMPTY = "google.protobuf.Empty"
 ROUTE = 'option (google.api.http) = {get: "/ping"};'
 POST = 'option (google.api.http) = {post: "/ping", body: "*"};'
 
 
-def read(request: pytest.FixtureRequest, *options: str, area: str = "ops") -> Rpc:
+def read(request: pytest.FixtureRequest, *options: str, area: str = "ops", message: str = EMPTY) -> Rpc:
     """The one rpc of a proto that gives it these options."""
     name = "t" + "".join(letter for letter in request.node.name if letter.isalnum())
-    file = compile_proto(PROTO.format(area=area, name=name, options="\n".join(options)))
+    file = compile_proto(PROTO.format(area=area, name=name, request=message, options="\n".join(options)))
     service: ServiceDescriptor = file.services_by_name["PingService"]
     return contract._rpc(service.methods[0], service)
 
@@ -67,14 +78,66 @@ def test_a_mutation_that_needs_a_key_is_read_as_such(request: pytest.FixtureRequ
         ([policy("public: {}")], "has no HTTP route"),
         ([ROUTE, policy("public: {} idempotency: KEY_REQUIRED")], "idempotency must be set on a mutating rpc"),
         ([POST, policy("public: {}")], "idempotency must be set on a mutating rpc"),
+        ([POST, policy("public: {} idempotency: NATURALLY_IDEMPOTENT")], "without a key only services may call it"),
+        ([POST, policy("public: {} tenancy: CREDENTIAL_WORKSPACE idempotency: KEY_REQUIRED")], "needs a credential"),
+        ([POST, policy("roles: {any_of: [VIEWER]} idempotency: CONTENT_DIGEST")], "has no raw body whose digest"),
+        ([ROUTE, policy("roles: {any_of: [VIEWER]} gathered: true")], "part of another answer but has an HTTP route"),
     ],
-    ids=["no-policy", "no-access", "no-role", "service-with-route", "no-route", "get-with-key", "post-without-key"],
+    ids=[
+        "no-policy",
+        "no-access",
+        "no-role",
+        "service-with-route",
+        "no-route",
+        "get-with-key",
+        "post-without-key",
+        "no-key-but-for-all",
+        "workspace-without-credential",
+        "digest-of-nothing",
+        "part-with-route",
+    ],
 )
 def test_an_rpc_that_cannot_be_served_stops_the_start(
     request: pytest.FixtureRequest, options: list[str], reason: str
 ) -> None:
     with pytest.raises(ContractError, match=reason):
         read(request, *options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "roles: {any_of: [VIEWER]} tenancy: CREDENTIAL_WORKSPACE idempotency: KEY_REQUIRED",
+        "public: {} tenancy: NO_WORKSPACE idempotency: KEY_REQUIRED",
+        "public: {} tenancy: TOKEN_WORKSPACE idempotency: KEY_REQUIRED",
+        "public: {} idempotency: KEY_REQUIRED",
+    ],
+)
+def test_a_credential_is_for_what_is_public_and_in_the_workspace_it_names(
+    request: pytest.FixtureRequest, options: str
+) -> None:
+    with pytest.raises(ContractError, match="needs a credential that names it"):
+        read(request, POST, policy(options), message="WithCredential")
+
+
+def test_a_credential_names_the_workspace(request: pytest.FixtureRequest) -> None:
+    options = "public: {} tenancy: CREDENTIAL_WORKSPACE idempotency: KEY_REQUIRED"
+    rpc = read(request, POST, policy(options), message="WithCredential")
+    assert (rpc.credential, rpc.in_workspace, rpc.raw_body) == ("proof", True, None)
+
+
+def test_a_raw_body_may_be_its_own_key(request: pytest.FixtureRequest) -> None:
+    options = "roles: {any_of: [VIEWER]} tenancy: TOKEN_WORKSPACE idempotency: CONTENT_DIGEST"
+    rpc = read(request, POST, policy(options), message="WithRawBody")
+    assert rpc.raw_body
+    assert (rpc.raw_body.name, rpc.credential) == ("data", None)
+    assert (rpc.mutates, rpc.has_key, rpc.needs_key) == (True, True, False)
+    assert rpc.repeatable
+    assert rpc.in_workspace
+
+
+def test_a_part_of_another_answer_needs_no_route(request: pytest.FixtureRequest) -> None:
+    assert read(request, policy("roles: {any_of: [VIEWER]} gathered: true")).routes == ()
 
 
 def test_a_route_that_mutates_is_not_hidden_behind_one_that_reads(request: pytest.FixtureRequest) -> None:

@@ -11,6 +11,9 @@ from kit.contract import EVERY_SERVICE, GATEWAY, SERVICES, Rpc
 from kit.outbox import OutboxHandlers
 from kit.rpc import bind
 
+# Where probes, engines and OpenTelemetry collectors look.
+PATHS_OF_OTHERS = ("/health", "/.well-known/engine-status", "/v1/logs", "/v1/metrics")
+
 RPCS = contract.load()
 ROUTED = [rpc for rpc in RPCS if rpc.routes]
 LISTS = [rpc for rpc in ROUTED if "page" in rpc.response_class.DESCRIPTOR.fields_by_name]
@@ -36,14 +39,14 @@ def test_a_service_implements_exactly_its_rpcs(service: str) -> None:
 def test_an_rpc_says_who_may_call_it_and_who_serves_it(rpc: Rpc) -> None:
     assert rpc.owner in (*SERVICES, GATEWAY, EVERY_SERVICE)
     assert rpc.access in ("public", "roles", "signature", "service_only")
-    assert rpc.routes or rpc.access == "service_only"
+    assert rpc.routes or rpc.access == "service_only" or rpc.policy.gathered
 
 
 @pytest.mark.parametrize("rpc", ROUTED, ids=name_of)
 def test_a_route_follows_the_contract(rpc: Rpc) -> None:
     for route in rpc.routes:
-        assert route.path.startswith("/api/v1/") or route.path in ("/health", "/.well-known/engine-status")
-        assert rpc.needs_key == (route.verb != "GET")
+        assert route.path.startswith("/api/v1/") or route.path in PATHS_OF_OTHERS
+        assert rpc.has_key == (route.verb != "GET")
         assert rpc.success_code in {"GET": (200,), "DELETE": (204,)}.get(route.verb, (200, 201, 202))
 
 
@@ -98,6 +101,9 @@ def _unbounded(message: contract.MessageType, prefix: str) -> list[str]:
     found = []
     for field in message.fields:
         options = contract.field_options(field)
+        if field.message_type is not None and contract.is_raw_body(field.message_type):
+            found += [] if options.raw.maximum_bytes else [prefix + field.name]
+            continue
         if contract.is_output_only(field) or field.name == "update_mask":
             continue
         if field.type == FieldDescriptor.TYPE_STRING and not (options.max_length or options.format):
