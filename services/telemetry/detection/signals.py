@@ -91,6 +91,7 @@ def _raised(
         title=_clipped(title, _LONGEST_TITLE),
         description=_clipped(description, _LONGEST_DESCRIPTION),
         agent_id=agent.id,
+        hostname=agent.hostname,
         client_id=agent.client_id,
         labels=labels_of(labels),
         observed_at=condition.last_at,

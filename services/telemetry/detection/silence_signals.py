@@ -46,6 +46,7 @@ def silence_raised(agent: Agent, now: datetime) -> ConditionRaised:
         description=f"Nothing is heard of the agent on {agent.hostname} any more: the machine, its network or the "
         "agent is down.",
         agent_id=agent.id,
+        hostname=agent.hostname,
         client_id=agent.client_id,
         labels=labels_of({"hostname": agent.hostname}),
         observed_at=now,

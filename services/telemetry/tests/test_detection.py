@@ -219,7 +219,8 @@ CONDITION = Condition("threshold", "own", "", "app.queue", True, "high", NOW, NO
 def test_whatever_the_names_what_is_told_keeps_to_its_limits(instance: str, hostname: str, name: str) -> None:
     agent = KnownAgent(
         id="0197a0c2-5f5e-7b4c-9d8e-0123456789ab", number=1, hostname=hostname,
-        client_id="0197a0c2-5f5e-7b4c-9d8e-0123456789ac", site_id=None, connectivity="online", last_seen_at=NOW,
+        client_id="0197a0c2-5f5e-7b4c-9d8e-0123456789ac", site_id=None, connectivity="online", state="active",
+        last_seen_at=NOW,
         watched=0, conditions=0, asset_status=None, inventory_digest=None,
     )  # fmt: skip
     check = {"name": name, "type": "http", "target": "t" * 500}
