@@ -22,6 +22,7 @@ from kit.call import PLATFORM_WORKSPACE, Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
 from kit.errors import (
+    Conflict,
     FieldError,
     Forbidden,
     Internal,
@@ -284,6 +285,9 @@ def _problem(rpc: Rpc, error: Exception) -> Problem:
     if isinstance(error, Problem):
         if error.status >= Internal.status:
             log.warning("call failed", rpc=rpc.path, code=error.code, reason=error.detail)
+        if isinstance(error, Conflict) and error.retry_after and rpc.has_key and not rpc.needs_key:
+            # Clients of protocols without keys do not know that such a conflict passes: OTLP's drop what they sent.
+            return Unavailable(error.detail, code=error.code, retry_after=error.retry_after)
         return error
     if isinstance(error, TimeoutError):
         log.warning("call ran out of time", rpc=rpc.path)
