@@ -78,6 +78,7 @@ class UnitOfWork(Session):
     async def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, schema: str) -> None:
         """Insert rows with COPY: by far the fastest way, but not one for tables under row-level security."""
         await self._connection.copy_records_to_table(table, records=rows, columns=columns, schema_name=schema)
+        faults.point("after-copy")
 
     def emit(self, message: Message, *, key: str) -> None:
         """Tell the world of it, once this is committed. `key`: id of the resource; its events keep their order,
