@@ -16,6 +16,7 @@ from gateway.tests import tokens
 from gateway.tests.clock import Clock
 from gateway.tests.fake_service import FakeService, running_services
 from kit.contract import SERVICES
+from opsfield.telemetry.v1.ingest_pb2 import IngestResult
 
 
 @pytest.fixture
@@ -70,6 +71,13 @@ def services(running: dict[str, FakeService]) -> dict[str, FakeService]:
 @pytest.fixture
 def ops(services: dict[str, FakeService]) -> FakeService:
     return services["ops"]
+
+
+@pytest.fixture
+def telemetry(services: dict[str, FakeService]) -> FakeService:
+    """Takes every batch."""
+    services["telemetry"].answers = {"IngestEvents": lambda _: IngestResult(batch_id="b-1", accepted=2)}
+    return services["telemetry"]
 
 
 @pytest.fixture

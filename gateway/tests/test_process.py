@@ -16,8 +16,11 @@ from gateway.settings import address_variable
 from gateway.tests import tokens
 from gateway.tests.fake_service import FakeService
 from gateway.tests.resources import TICKET_ID, ticket
+from opsfield.telemetry.v1.ingest_pb2 import IngestResult
 
 REPOSITORY = Path(__file__).parents[2]
+INGEST = "/api/v1/events/ingest"
+LARGEST = 8 * 1024 * 1024
 
 
 def free_port() -> int:
@@ -111,6 +114,36 @@ async def test_a_request_in_flight_is_finished_before_it_stops(program: Running,
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", headers=tokens.bearer()) as client:
         assert (await client.get(f"/api/v1/tickets/{TICKET_ID}")).status_code == 200
     assert await process.wait() == 0
+
+
+async def test_a_large_body_that_stops_coming_takes_up_room_until_its_caller_is_gone(
+    variables: dict[str, str], services: dict[str, FakeService]
+) -> None:
+    services["telemetry"].answers["IngestEvents"] = lambda _: IngestResult(accepted=1)
+    running = Program(variables | {"RAW_BODY_BUDGET_BYTES": str(LARGEST)})
+    process = await running.start()
+    headers = tokens.bearer() | {"idempotency-key": "k", "content-type": "application/json"}
+    try:
+        await running.until_it_serves(process)
+        _, slow = await asyncio.open_connection("127.0.0.1", running.port)
+        head = f"POST {INGEST} HTTP/1.1\r\nhost: x\r\ncontent-length: {LARGEST}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        slow.write(head.encode() + b"\r\n" + bytes(LARGEST // 2))
+        await slow.drain()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", headers=headers) as client:
+            async with asyncio.timeout(10):
+                while (refused := await client.post(INGEST, content=b"{}")).status_code == 200:
+                    await asyncio.sleep(0.05)
+            assert (refused.status_code, refused.headers["connection"]) == (429, "close")
+            slow.close()
+            async with asyncio.timeout(10):
+                while (taken := await client.post(INGEST, content=bytes(LARGEST))).status_code == 429:
+                    await asyncio.sleep(0.05)
+        assert taken.status_code == 200
+        assert services["telemetry"].last.request.batch.data == bytes(LARGEST)
+    finally:
+        process.kill()
+        await process.communicate()
 
 
 async def exchange(port: int, data: bytes) -> bytes:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.platform import Platform, assert_problem
+from tests.platform import Platform, assert_problem, eventually
 
 PATHS = ("/dashboard/summary", "/ops/summary")
 
@@ -21,6 +21,18 @@ def test_a_glance_at_a_workspace(platform: Platform) -> None:
         assert found["tickets"]["byDay"] == [{"date": today, "created": 1, "resolved": 0}]
         assert found["tickets"]["meanSecondsToResolve"] is None
         assert found["sla"]["atRisk"] == {"firstResponse": 0, "resolution": 0, "tickets": 0}
+        assert found["fleet"] == {
+            "agents": 0,
+            "online": 0,
+            "offline": 0,
+            "pending": 0,
+            "conditions": 0,
+            "batches": 0,
+            "eventsAccepted": 0,
+            "eventsRejected": 0,
+            "eventsPerSecond": 0,
+        }
+        assert found["unavailable"] == []
         assert api.get("/ops/summary").json()["billing"] is None
         workspace = api.workspace
     with platform.api(("viewer", "billing"), workspace=workspace) as api:
@@ -40,3 +52,15 @@ def test_a_range_is_checked(platform: Platform, path: str) -> None:
         ):
             problem = assert_problem(api.get(path, params=asked), 422, "validation-failed")
             assert [error["path"] for error in problem["errors"]] == [place]
+
+
+def test_a_part_whose_service_is_gone_is_left_out_until_it_is_back(platform: Platform) -> None:
+    with platform.api() as api:
+        platform.kill("telemetry")
+        try:
+            found = api.get("/dashboard/summary").json()
+            assert (found["fleet"], found["unavailable"]) == (None, ["telemetry"])
+            assert found["tickets"]["open"] == 0
+        finally:
+            platform.start("telemetry")
+        assert eventually(lambda: not api.get("/dashboard/summary").json()["unavailable"])
