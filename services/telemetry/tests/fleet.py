@@ -25,6 +25,12 @@ INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, site_id, 
     connectivity, last_seen_at, silent_at, created_at, search)
 VALUES ($1, $2::uuid, $2::uuid::text, $3, $4, $5, $2::uuid, $6, $7, $8, $9, $10, '')
 """
+MANY = """
+INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, enrollment_token_id, connectivity, last_seen_at,
+    silent_at, created_at, search)
+SELECT $1, id, id::text, 'many', $3, id, 'online', $5, $4, $5, ''
+FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, $2)) AS many
+"""
 KNOWN = """
 SELECT id::text AS id, number, hostname, client_id::text AS client_id, site_id::text AS site_id,
     connectivity::text AS connectivity, last_seen_at, watched, conditions, asset_status::text AS asset_status,
@@ -107,6 +113,10 @@ class Workspace:
         rows = await self.admin.fetch(TOLD, self.id)
         told = [Told(row["topic"].rpartition(".")[2], row["key"], json.loads(row["payload"])["data"]) for row in rows]
         return [each for each in told if topic in each.topic]
+
+    async def fill(self, count: int, *, client_id: str, silent_at: datetime) -> None:
+        """So many agents at once, which are online."""
+        await self.admin.execute(MANY, self.id, count, client_id, silent_at, NOW)
 
     async def count(self, table: str) -> int:
         count: int = await self.admin.fetchval(f"SELECT count(*) FROM {table} WHERE workspace_id = $1", self.id)

@@ -11,7 +11,6 @@ from devstack.stack import Stack
 from kit import contract
 from kit.database import Database
 from kit.errors import Conflict, Forbidden, Invalid, NotFound
-from kit.resources.kind import Kind
 from opsfield.telemetry.v1.edge_policies_pb2 import (
     Check,
     Collector,
@@ -301,14 +300,16 @@ async def test_another_workspaces_policies_are_never_seen(edge: Handlers, other:
     assert await elsewhere.revision() == 0
 
 
-@pytest.mark.parametrize("kind", [EDGE_POLICIES], ids=lambda kind: kind.name)
-async def test_the_table_is_what_the_message_says(acme: Workspace, kind: Kind) -> None:
+async def test_the_table_is_what_the_message_says(acme: Workspace) -> None:
     rows = await acme.admin.fetch(
-        "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = $1", kind.table
+        "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = 'edge_policies'"
     )
-    assert {row["column_name"] for row in rows} == {*kind.columns, *BOOKKEEPING}
+    assert {row["column_name"] for row in rows} == {*EDGE_POLICIES.columns, *BOOKKEEPING}
     nullable = {row["column_name"] for row in rows if row["is_nullable"] == "YES"} - {"deleted_at"}
-    assert nullable == set(kind.nullable)
+    assert nullable == set(EDGE_POLICIES.nullable)
+    for name, enum in (("scope", "edge_policy_scope"), ("collectors", "edge_collector")):
+        words = await acme.admin.fetchval(f"SELECT enum_range(NULL::{enum})::text[]")
+        assert words == list(contract.enum_words(EDGE_POLICIES.descriptor.fields_by_name[name]))
 
 
 async def test_policies_that_change_all_the_time_are_never_mixed_up(
