@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ SELECT $1, id, id::text, 'many', $3, id, 'online', $5, $4, $5, ''
 FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, $2)) AS many
 """
 KNOWN = """
-SELECT id::text AS id, number, hostname, client_id::text AS client_id, site_id::text AS site_id,
+SELECT id::text AS id, number, hostname, client_id::text AS client_id, site_id::text AS site_id, state::text AS state,
     connectivity::text AS connectivity, last_seen_at, watched, conditions, asset_status::text AS asset_status,
     inventory_digest
 FROM agents WHERE workspace_id = $1 AND id = $2
@@ -47,6 +47,11 @@ class Told:
     topic: str
     key: str
     data: Mapping[str, Any]
+
+
+def known_agent(row: Mapping[str, Any]) -> KnownAgent:
+    """As the service knows an agent, from its row."""
+    return KnownAgent(**{each.name: row[each.name] for each in fields(KnownAgent)})
 
 
 @contextmanager
@@ -99,7 +104,7 @@ class Workspace:
         """An agent as it is now."""
         row = await self.admin.fetchrow(KNOWN, self.id, agent_id)
         assert row is not None
-        return KnownAgent(**row)
+        return known_agent(dict(row))
 
     async def change(self, agent_id: str, **values: Any) -> None:
         """Set columns of an agent's row."""

@@ -25,7 +25,7 @@ from opsfield.telemetry.v1.edge_policies_pb2 import (
     UpdateEdgePolicyRequest,
 )
 from services.telemetry.edge_policies import store
-from services.telemetry.edge_policies.effective import Policies, Policy
+from services.telemetry.edge_policies.effective import Policies, Policy, _Recent
 from services.telemetry.edge_policies.handlers import EdgePolicyHandlers
 from services.telemetry.edge_policies.kind import EDGE_POLICIES
 from services.telemetry.tests.fleet import ENGINEER, Workspace, counted
@@ -255,6 +255,17 @@ async def test_what_is_known_costs_one_query(edge: Handlers, acme: Workspace) ->
     assert len([each for each in queries if "policy_revisions" in each]) == 20
     assert [each for each in queries if "edge_policies" in each] == []
     assert len({id(each) for each in policies}) == 1
+
+
+def test_what_was_used_last_is_kept() -> None:
+    recent: _Recent[str, int] = _Recent(2)
+    recent.keep("a", 1)
+    recent.keep("b", 2)
+    assert recent.get("a") == 1
+    recent.keep("c", 3)
+    assert [recent.get(each) for each in "abc"] == [1, None, 3]
+    recent.keep("c", 4)
+    assert [recent.get(each) for each in "ac"] == [1, 4]
 
 
 async def test_an_agent_gets_its_own_policy_only(edge: Handlers, acme: Workspace) -> None:

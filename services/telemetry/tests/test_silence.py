@@ -23,7 +23,7 @@ from services.telemetry.detection.silence_signals import mass_raised, silence_ra
 from services.telemetry.edge_policies.effective import Policies
 from services.telemetry.edge_policies.handlers import EdgePolicyHandlers
 from services.telemetry.edge_policies.kind import EDGE_POLICIES
-from services.telemetry.tests.fleet import KNOWN, NOW, Told, Workspace
+from services.telemetry.tests.fleet import KNOWN, NOW, Told, Workspace, known_agent
 
 OFFLINE_AFTER = timedelta(seconds=120)
 EVERYTHING = ("silences", "mass_silences", "silence_sweeps", "conditions", "outbox", "edge_policies", "agents")
@@ -69,7 +69,7 @@ class Site:
                 known = await work.fetchrow(f"{KNOWN} FOR UPDATE", self.workspace.id, agent_id)
                 assert known is not None
                 if known["connectivity"] != "online":
-                    await heard(work, KnownAgent(**known))
+                    await heard(work, known_agent(dict(known)))
                 await work.execute(
                     "UPDATE agents SET connectivity = 'online', last_seen_at = $3, silent_at = $4 "
                     "WHERE workspace_id = $1 AND id = $2",
@@ -213,7 +213,7 @@ async def test_a_revoked_agents_silence_is_over(site: Site, acme: Workspace) -> 
     await acme.change(first.id, state="revoked")
     await acme.change(second.id, state="revoked")
     await site.enroll(1, "another")
-    await site.sweep_at(220)
+    await site.sweep_at(220, 280)
     assert sorted(await site.conditions())[:2] == ["-offline", "-offline"]
     assert await acme.count("silences") == 1
 
