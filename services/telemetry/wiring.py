@@ -22,7 +22,7 @@ NAME = "telemetry"
 def wire(foundation: Foundation) -> Wiring:
     """What `python -m services.telemetry` serves."""
     policies = Policies()
-    silence = SilenceSweep(foundation.database, foundation.relay_url, foundation.on_commit)
+    silence = SilenceSweep(foundation.database, foundation.relay_url, foundation.on_commit, policies=policies)
     retention = RetentionSweep(foundation.relay_url, foundation.settings)
     return Wiring(
         handlers={

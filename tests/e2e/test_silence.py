@@ -5,7 +5,7 @@ from typing import Any
 from tests.agents import Agent, Fleet, heartbeat, inventory, new_enrollment_token
 from tests.platform import Api, eventually
 
-PROMPT = {"scope": "workspace", "offlineAfterSeconds": 10, "offlineAlertSeconds": 2}
+PROMPT = {"scope": "workspace", "sendSeconds": 5, "offlineAfterSeconds": 10, "offlineAlertSeconds": 2}
 
 
 def alerts(api: Api, status: str) -> list[dict[str, Any]]:

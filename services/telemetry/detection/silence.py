@@ -158,6 +158,8 @@ class SilenceSweep:
         return len(silent) < store.ROUND
 
     async def _tell(self, work: UnitOfWork) -> bool:
+        if not await store.is_something_to_tell(work):
+            return True
         for agent_id in await store.drop_others(work):
             _tell_cleared(work, signals.fingerprint(agent_id))
         active = await store.mass_silences(work)

@@ -32,7 +32,7 @@ class Agent:
     hostname: str
     client_id: str
     site_id: str | None
-    silent_since: datetime | None
+    silent_since: datetime | None = None
     is_due: bool = False
 
 
@@ -62,8 +62,8 @@ class Decision:
 
     raised: Mapping[Scope, Mass] = field(default_factory=dict)
     extended: Mapping[Scope, Span] = field(default_factory=dict)
-    cleared: Sequence[Scope] = ()
-    alone: Sequence[Agent] = ()
+    cleared: tuple[Scope, ...] = ()
+    alone: tuple[Agent, ...] = ()
 
 
 def decide(agents: Sequence[Agent], active: Mapping[Scope, Span]) -> Decision:
@@ -90,8 +90,8 @@ def decide(agents: Sequence[Agent], active: Mapping[Scope, Span]) -> Decision:
     return Decision(
         raised=raised,
         extended={scope: span for scope, span in extended.items() if scope in standing},
-        cleared=[scope for scope in active if scope not in standing],
-        alone=[each for each in due if not _is_under(each, told_together)],
+        cleared=tuple(scope for scope in active if scope not in standing),
+        alone=tuple(each for each in due if not _is_under(each, told_together)),
     )
 
 

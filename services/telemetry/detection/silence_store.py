@@ -67,6 +67,10 @@ FROM agents LEFT JOIN silences ON silences.workspace_id = agents.workspace_id AN
 WHERE agents.workspace_id = $1 AND agents.state = 'active'
     AND (agents.connectivity = 'online' OR agents.connectivity = 'offline' AND silences.agent_id IS NOT NULL)
 """
+_IS_SOMETHING_TO_TELL = """
+SELECT EXISTS (SELECT 1 FROM silences WHERE workspace_id = $1 AND alert_at <= $2)
+    OR EXISTS (SELECT 1 FROM mass_silences WHERE workspace_id = $1)
+"""
 _MASS_SILENCES = "SELECT client_id, site_id, since_at, until_at FROM mass_silences WHERE workspace_id = $1"
 _NOTE_MASS = """
 INSERT INTO mass_silences (workspace_id, fingerprint, client_id, site_id, since_at, until_at, raised_at)
@@ -152,6 +156,11 @@ async def give_time(work: UnitOfWork, until: Mapping[str, datetime]) -> None:
 
 async def put_off_alerts(work: UnitOfWork, until: datetime) -> None:
     await work.execute(_PUT_OFF_ALERTS, work.call.workspace_id, until)
+
+
+async def is_something_to_tell(work: UnitOfWork) -> bool:
+    """Whether an alert is due, or a mass silence goes on."""
+    return bool(await work.fetchval(_IS_SOMETHING_TO_TELL, work.call.workspace_id, work.now))
 
 
 async def heard_of(work: UnitOfWork) -> list[Agent]:

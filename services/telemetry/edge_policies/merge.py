@@ -65,11 +65,13 @@ class Effective:
 
 def merge(policies: Sequence[Mapping[str, Any]]) -> Effective:
     """`policies` are rows of the kind, the nearest scope first. Of each field the nearest value holds, of thresholds
-    and checks the nearest one of each name; where that is disabled, there is none."""
+    and checks the nearest one of each name; where that is disabled, there is none. An agent that sends seldom counts as
+    silent only after twice that time."""
     values = {
         name: next((each[name] for each in policies if each[name] is not None), default)
         for name, default in DEFAULTS.items()
     }
+    values["offline_after_seconds"] = max(values["offline_after_seconds"], 2 * values["send_seconds"])
     collectors = next((each["collectors"] for each in policies if each["collectors"]), COLLECTORS)
     thresholds = _nearest([*(each["thresholds"] for each in policies), DEFAULT_THRESHOLDS])
     checks = _nearest([each["checks"] for each in policies])

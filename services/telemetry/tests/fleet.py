@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +25,14 @@ INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, site_id, 
     connectivity, last_seen_at, silent_at, created_at, search)
 VALUES ($1, $2::uuid, $2::uuid::text, $3, $4, $5, $2::uuid, $6, $7, $8, $9, $10, '')
 """
+MANY = """
+INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, enrollment_token_id, connectivity, last_seen_at,
+    silent_at, created_at, search)
+SELECT $1, id, id::text, 'many', $3, id, 'online', $5, $4, $5, ''
+FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, $2)) AS many
+"""
 KNOWN = """
-SELECT id::text AS id, number, hostname, client_id::text AS client_id, site_id::text AS site_id,
+SELECT id::text AS id, number, hostname, client_id::text AS client_id, site_id::text AS site_id, state::text AS state,
     connectivity::text AS connectivity, last_seen_at, watched, conditions, asset_status::text AS asset_status,
     inventory_digest
 FROM agents WHERE workspace_id = $1 AND id = $2
@@ -41,6 +47,11 @@ class Told:
     topic: str
     key: str
     data: Mapping[str, Any]
+
+
+def known_agent(row: Mapping[str, Any]) -> KnownAgent:
+    """As the service knows an agent, from its row."""
+    return KnownAgent(**{each.name: row[each.name] for each in fields(KnownAgent)})
 
 
 @contextmanager
@@ -93,7 +104,7 @@ class Workspace:
         """An agent as it is now."""
         row = await self.admin.fetchrow(KNOWN, self.id, agent_id)
         assert row is not None
-        return KnownAgent(**row)
+        return known_agent(dict(row))
 
     async def change(self, agent_id: str, **values: Any) -> None:
         """Set columns of an agent's row."""
@@ -107,6 +118,10 @@ class Workspace:
         rows = await self.admin.fetch(TOLD, self.id)
         told = [Told(row["topic"].rpartition(".")[2], row["key"], json.loads(row["payload"])["data"]) for row in rows]
         return [each for each in told if topic in each.topic]
+
+    async def fill(self, count: int, *, client_id: str, silent_at: datetime) -> None:
+        """So many agents at once, which are online."""
+        await self.admin.execute(MANY, self.id, count, client_id, silent_at, NOW)
 
     async def count(self, table: str) -> int:
         count: int = await self.admin.fetchval(f"SELECT count(*) FROM {table} WHERE workspace_id = $1", self.id)

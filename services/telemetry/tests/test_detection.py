@@ -16,7 +16,7 @@ from services.telemetry.detection.detector import Standing, detect, withdraw
 from services.telemetry.detection.rules import Change, CheckOutcome, Condition, Sample
 from services.telemetry.edge_policies.effective import Policy, _policy
 from services.telemetry.edge_policies.merge import DEFAULTS, merge
-from services.telemetry.tests.fleet import NOW, Workspace, counted
+from services.telemetry.tests.fleet import NOW, Workspace, counted, known_agent
 
 NOTHING: dict[str, Any] = {**dict.fromkeys(DEFAULTS), "collectors": [], "thresholds": [], "checks": []}
 CHECK = {"name": "web", "type": "http", "target": "https://example.com"}
@@ -92,6 +92,7 @@ async def test_a_threshold_is_told_once_when_it_is_raised_and_once_when_it_is_ov
         "It is over when it is no longer above 85.",
         "assetId": None,
         "agentId": agent.id,
+        "hostname": "web-01",
         "clientId": agent.client_id,
         "labels": [
             {"name": "metric", "value": "disk.used_percent"},
@@ -210,6 +211,15 @@ async def test_the_conditions_of_another_workspace_are_never_seen(acme: Workspac
     assert await other.told() == []
 
 
+AGENT = {
+    **dict.fromkeys(("site_id", "asset_status", "inventory_digest")),
+    "id": "0197a0c2-5f5e-7b4c-9d8e-0123456789ab",
+    "client_id": "0197a0c2-5f5e-7b4c-9d8e-0123456789ac",
+    "state": "active",
+    "connectivity": "online",
+    "last_seen_at": NOW,
+    **dict.fromkeys(("number", "watched", "conditions"), 0),
+}
 CONDITION = Condition("threshold", "own", "", "app.queue", True, "high", NOW, NOW, 6.0, 1, NOW)
 
 
@@ -217,12 +227,7 @@ CONDITION = Condition("threshold", "own", "", "app.queue", True, "high", NOW, NO
 @pytest.mark.parametrize("hostname", ["a", "h" * 253])
 @pytest.mark.parametrize("name", ["own", "n" * 100])
 def test_whatever_the_names_what_is_told_keeps_to_its_limits(instance: str, hostname: str, name: str) -> None:
-    agent = KnownAgent(
-        id="0197a0c2-5f5e-7b4c-9d8e-0123456789ab", number=1, hostname=hostname,
-        client_id="0197a0c2-5f5e-7b4c-9d8e-0123456789ac", site_id=None, connectivity="online", state="active",
-        last_seen_at=NOW,
-        watched=0, conditions=0, asset_status=None, inventory_digest=None,
-    )  # fmt: skip
+    agent = known_agent({**AGENT, "hostname": hostname})
     check = {"name": name, "type": "http", "target": "t" * 500}
     by = policy(check, name=name, metric="m" * 200)
     condition = replace(CONDITION, name=name, instance=instance)

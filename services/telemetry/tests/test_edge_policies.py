@@ -11,7 +11,6 @@ from devstack.stack import Stack
 from kit import contract
 from kit.database import Database
 from kit.errors import Conflict, Forbidden, Invalid, NotFound
-from kit.resources.kind import Kind
 from opsfield.telemetry.v1.edge_policies_pb2 import (
     Check,
     Collector,
@@ -26,7 +25,7 @@ from opsfield.telemetry.v1.edge_policies_pb2 import (
     UpdateEdgePolicyRequest,
 )
 from services.telemetry.edge_policies import store
-from services.telemetry.edge_policies.effective import Policies, Policy
+from services.telemetry.edge_policies.effective import Policies, Policy, _Recent
 from services.telemetry.edge_policies.handlers import EdgePolicyHandlers
 from services.telemetry.edge_policies.kind import EDGE_POLICIES
 from services.telemetry.tests.fleet import ENGINEER, Workspace, counted
@@ -258,6 +257,17 @@ async def test_what_is_known_costs_one_query(edge: Handlers, acme: Workspace) ->
     assert len({id(each) for each in policies}) == 1
 
 
+def test_what_was_used_last_is_kept() -> None:
+    recent: _Recent[str, int] = _Recent(2)
+    recent.keep("a", 1)
+    recent.keep("b", 2)
+    assert recent.get("a") == 1
+    recent.keep("c", 3)
+    assert [recent.get(each) for each in "abc"] == [1, None, 3]
+    recent.keep("c", 4)
+    assert [recent.get(each) for each in "ac"] == [1, 4]
+
+
 async def test_an_agent_gets_its_own_policy_only(edge: Handlers, acme: Workspace) -> None:
     own, another = await acme.agent(), await acme.agent()
     await edge.create(scope=EdgePolicy.AGENT, scope_id=own.id, send_seconds=7)
@@ -301,14 +311,16 @@ async def test_another_workspaces_policies_are_never_seen(edge: Handlers, other:
     assert await elsewhere.revision() == 0
 
 
-@pytest.mark.parametrize("kind", [EDGE_POLICIES], ids=lambda kind: kind.name)
-async def test_the_table_is_what_the_message_says(acme: Workspace, kind: Kind) -> None:
+async def test_the_table_is_what_the_message_says(acme: Workspace) -> None:
     rows = await acme.admin.fetch(
-        "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = $1", kind.table
+        "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = 'edge_policies'"
     )
-    assert {row["column_name"] for row in rows} == {*kind.columns, *BOOKKEEPING}
+    assert {row["column_name"] for row in rows} == {*EDGE_POLICIES.columns, *BOOKKEEPING}
     nullable = {row["column_name"] for row in rows if row["is_nullable"] == "YES"} - {"deleted_at"}
-    assert nullable == set(kind.nullable)
+    assert nullable == set(EDGE_POLICIES.nullable)
+    for name, enum in (("scope", "edge_policy_scope"), ("collectors", "edge_collector")):
+        words = await acme.admin.fetchval(f"SELECT enum_range(NULL::{enum})::text[]")
+        assert words == list(contract.enum_words(EDGE_POLICIES.descriptor.fields_by_name[name]))
 
 
 async def test_policies_that_change_all_the_time_are_never_mixed_up(

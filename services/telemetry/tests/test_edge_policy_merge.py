@@ -75,3 +75,13 @@ def test_what_a_threshold_and_a_check_leave_out_has_its_default() -> None:
         "own", "disk.used_percent", None, True, 80, 80, timedelta(0), "warning"
     )
     assert effective.checks == (Check("web", "tcp", "a:1", timedelta(minutes=1), timedelta(seconds=5), 2, "high"),)
+
+
+def test_an_agent_that_sends_seldom_is_given_time() -> None:
+    def offline_after(**fields: int) -> int:
+        found: int = merge([policy(**fields)]).values["offline_after_seconds"]
+        return found
+
+    assert offline_after(offline_after_seconds=100, send_seconds=30) == 100
+    assert offline_after(offline_after_seconds=100, send_seconds=600) == 1200
+    assert offline_after(send_seconds=600) == 1200
