@@ -196,7 +196,7 @@ async def test_a_policy_is_ready_for_use(edge: Handlers, acme: Workspace) -> Non
         checks=[WEB],
     )
     policy = await edge.of(agent)
-    assert (policy.offline_after.total_seconds(), policy.offline_alert_after.total_seconds()) == (10, 0)
+    assert (policy.offline_after.total_seconds(), policy.offline_alert_after.total_seconds()) == (60, 0)
     assert not policy.offline_alerts
     assert [each.name for each in policy.by_metric["disk.used_percent"]] == ["disk", "disk-space"]
     assert policy.checks["web"].failures == 2
