@@ -23,7 +23,7 @@ SUBJECT ?=
 TTL ?=
 ARGS ?=
 
-export PYTHONPATH := $(CURDIR):$(CURDIR)/gen
+export PYTHONPATH := $(CURDIR):$(CURDIR)/gen:$(CURDIR)/edge_agent/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
