@@ -1,8 +1,8 @@
 """Named points at which a test may let the process die, as if the machine had lost its power.
 
-The points on the way of a mutation: before-key, after-key, after-effect, after-outbox, before-commit, after-commit,
-before-answer, and with COPY after-copy; of its event: before-produce, after-produce, after-acknowledge; of its consumer: before-inbox,
-after-inbox, before-consumer-commit, after-consumer-commit, after-offset.
+The points on the way of a mutation: before-key, after-key, after-copy (of COPY), after-effect, after-outbox,
+before-commit, after-commit, before-answer; of its event: before-produce, after-produce, after-acknowledge; of its
+consumer: before-inbox, after-inbox, before-consumer-commit, after-consumer-commit, after-offset.
 """
 
 import os

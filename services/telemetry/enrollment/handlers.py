@@ -3,9 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from kit.bearer_tokens import BearerTokenIssuer
-
 from kit import clock, ids
+from kit.bearer_tokens import BearerTokenIssuer
 from kit.database import Session
 from kit.errors import Forbidden, Unauthenticated
 from kit.unit_of_work import UnitOfWork
