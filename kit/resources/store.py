@@ -10,6 +10,7 @@ from kit.database import Session
 from kit.paging import Listing, like_pattern
 from kit.resources.convert import search_text
 from kit.resources.kind import Kind, Reference, Row
+from kit.table_listing import fetch_page
 from kit.unit_of_work import UnitOfWork
 
 
@@ -39,18 +40,15 @@ class ResourceStore:
 
     async def page(self, session: Session, listing: Listing) -> tuple[list[asyncpg.Record], int]:
         """A page of rows, and how many match in all."""
-        condition, arguments = self._condition(session.call.workspace_id, listing)
-        nulls = " NULLS LAST" if listing.sort_by in self._kind.nullable else ""
-        rows = await session.fetch(
-            f"SELECT {self._columns} FROM {self._kind.table} WHERE {condition} "
-            f"ORDER BY {listing.sort_by} {listing.direction}{nulls}, id {listing.direction} "
-            f"LIMIT {listing.limit} OFFSET {listing.offset}",
-            *arguments,
+        return await fetch_page(
+            session,
+            listing,
+            *self._condition(session.call.workspace_id, listing),
+            columns=self._columns,
+            table=self._kind.table,
+            sorted_by=listing.sort_by,
+            nullable=self._kind.nullable,
         )
-        if listing.offset == 0 and len(rows) < listing.limit:
-            return rows, len(rows)
-        total = await session.fetchval(f"SELECT count(*) FROM {self._kind.table} WHERE {condition}", *arguments)
-        return rows, total
 
     async def insert(self, work: UnitOfWork, row: Row) -> asyncpg.Record:
         """`row` holds every stored field, `id`, and `number` where the kind has one."""

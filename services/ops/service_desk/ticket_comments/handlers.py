@@ -28,7 +28,7 @@ class TicketCommentHandlers:
         if await self._tickets.store.get(session, request.ticket_id) is None:
             raise NotFound(f"There is no ticket {request.ticket_id}.")
         listing = Listing.of(request, pb2.TicketComment.DESCRIPTOR)
-        rows, total = await store.page(session, listing)
+        rows, total = await store.LISTING.page(session, listing)
         return pb2.ListTicketCommentsResponse(
             data=[_message(row) for row in rows],
             page=page_of(listing, returned=len(rows), total=total),
