@@ -12,8 +12,9 @@ from kit.paging import Listing, like_pattern
 
 @dataclass(frozen=True)
 class TableListing:
-    """The list of a table that is no resource kind. `columns` is what is selected; `search` an SQL expression, in lower case, for `q`; `sorts` maps fields to the
-    columns they are sorted by where those have other names, `filters` likewise; `nullable` columns sort last."""
+    """The list of a table that is no resource kind. `columns` is what is selected; `search` an SQL expression, in lower
+    case, for `q`; `sorts` maps fields to the columns they are sorted by where those have other names, `filters`
+    likewise; `nullable` columns sort last."""
 
     table: str
     columns: str
