@@ -4,6 +4,7 @@ A file is named `<sequence>.<events>.<key>.batch`, so that names sort in the ord
 more, the newest batches wait in memory.
 """
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -197,7 +198,8 @@ def _scan(directory: Path) -> list[Spooled]:
     for path in directory.glob("*" + _ENDING):
         parts = path.name.split(".")
         if len(parts) == 4 and parts[0].isdecimal() and parts[1].isdecimal():
-            found.append(Spooled(int(parts[0]), path.name, int(parts[1]), _blocks(path.stat().st_size)))
+            with contextlib.suppress(FileNotFoundError):  # The agent at work has just removed it.
+                found.append(Spooled(int(parts[0]), path.name, int(parts[1]), _blocks(path.stat().st_size)))
     return sorted(found, key=lambda each: each.sequence)
 
 
