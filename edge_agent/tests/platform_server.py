@@ -79,6 +79,11 @@ class _Problem(Exception):
         self.status, self.code = status, code
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """An agent that was killed or does not trust us is no error of the server's."""
+
+
 class Platform:
     """Start it with `with`; the tests look into what it got and say what goes wrong."""
 
@@ -102,7 +107,7 @@ class Platform:
         self._bodies: dict[str, bytes] = {}
         self._answers: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         scheme = "http"
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -112,15 +117,11 @@ class Platform:
             )
             scheme = "https"
         self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
-        self._server.handle_error = self._quietly  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> "Platform":
         self._thread.start()
         return self
-
-    def _quietly(self, *_: object) -> None:
-        """An agent that was killed or does not trust us is no error of the server's."""
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
@@ -139,9 +140,7 @@ class Platform:
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Of all batches so far, in order of arrival."""
         with self.lock:
-            return [
-                event for batch in self.batches for event in batch.events if kind is None or event["type"] == kind
-            ]
+            return [event for batch in self.batches for event in batch.events if kind is None or event["type"] == kind]
 
     def forget_tokens(self) -> None:
         """No token that was issued is valid any longer."""

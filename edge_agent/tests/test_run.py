@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import datetime
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 from edge_agent.tests.agent import FAST, Agent, until
@@ -259,7 +260,7 @@ def test_a_clock_that_is_years_off_is_made_up_for(platform: Platform, agent: Age
         before = len(platform.batches)
         wishes = {**FAST, "clock.wall": f"lambda: old() + {ahead}"}
         with agent.with_wishes(set=wishes).running():
-            until(lambda before=before: len(platform.batches) > before + 5)
+            until(partial(_has_more_than, platform, before + 5))
         for batch in platform.batches[before + 1 :]:
             assert abs(batch.sent_at - ahead - batch.at) < 2
     assert not agent.status()["refused"]
@@ -294,6 +295,10 @@ def test_it_says_that_it_is_not_enrolled(tmp_path: Path, fresh: Agent) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Not enrolled")
     assert not fresh.state_dir.exists()
+
+
+def _has_more_than(platform: Platform, batches: int) -> bool:
+    return len(platform.batches) > batches
 
 
 def _ingests(platform: Platform) -> list[Request]:
