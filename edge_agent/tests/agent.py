@@ -80,7 +80,15 @@ class Agent:
 
     def _line(self, *arguments: str) -> list[str]:
         command, *rest = arguments
-        return [sys.executable, str(LAUNCHER), json.dumps(self.wishes), command, "--state-dir", str(self.state_dir), *rest]
+        return [
+            sys.executable,
+            str(LAUNCHER),
+            json.dumps(self.wishes),
+            command,
+            "--state-dir",
+            str(self.state_dir),
+            *rest,
+        ]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONWARNINGS": "error"}

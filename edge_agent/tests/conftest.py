@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.tests.agent import FAST, Agent
-from edge_agent.tests.platform import TOKEN, Platform
+from edge_agent.tests.platform_server import TOKEN, Platform
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@
 the spool; the process is killed just before its `kill_at`th change to a file of the state directory or connection.
 """
 
+import functools
 import importlib
 import json
 import os
@@ -20,9 +21,9 @@ _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.chmod", "os.chown", "os.tr
 
 def _prepare(wishes: dict[str, Any]) -> None:
     for name, expression in wishes.get("set", {}).items():
-        module, _, attribute = name.rpartition(".")
-        loaded = importlib.import_module(f"opsfield_agent.{module}")
-        setattr(loaded, attribute, eval(expression, {"old": getattr(loaded, attribute)}))
+        module, *path, attribute = name.split(".")
+        holder = functools.reduce(getattr, path, importlib.import_module(f"opsfield_agent.{module}"))
+        setattr(holder, attribute, eval(expression, {"old": getattr(holder, attribute)}))
     if "journal" in wishes:
         _keep_journal(wishes["journal"])
     if "kill_at" in wishes:

@@ -1,13 +1,18 @@
 """The agent at work against a platform that is well, or is not."""
 
+import gzip
 import json
 import signal
+import threading
 import time
+from datetime import datetime
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 from edge_agent.tests.agent import FAST, Agent, until
-from edge_agent.tests.platform import INGEST, ISSUE, POLICY, Platform, Request, Trouble
+from edge_agent.tests.platform_server import INGEST, ISSUE, POLICY, Platform, Request, Trouble
+from opsfield_agent.batch import Batch
 
 
 def test_it_reports_all_that_the_policy_asks_for(platform: Platform, agent: Agent) -> None:
@@ -202,33 +207,38 @@ def test_rejected_events_are_told_of(platform: Platform, agent: Agent) -> None:
 
 
 def test_sigterm_ends_it_soon_with_everything_spooled(platform: Platform, agent: Agent) -> None:
-    agent = agent.with_wishes(set=FAST | {"schedule.Periodic.due_at": "old"})
-    (agent.state_dir / "policy.json").write_text('{"etag": null, "policy": {"sendSeconds": 600, "metricsSeconds": 0.1}}')
-    process = agent.start()
+    # Its first batch is due in an hour; what it measured until then must not be lost.
+    set_ = {**FAST, "backoff.dice.uniform": "lambda least, most: most"}
+    (agent.state_dir / "policy.json").write_text(
+        '{"etag": null, "policy": {"sendSeconds": 3600, "metricsSeconds": 0.1}}'
+    )
+    process = agent.with_wishes(set=set_).start()
     time.sleep(3)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     assert time.monotonic() - began < 5
-    assert agent.status()["spool"]["batches"] + len(platform.batches) >= 1
-    (agent.state_dir / "policy.json").unlink()
-    with agent.with_wishes(set={**FAST, "policy.Policy.send_seconds": "0.1"}).running():
-        until(lambda: len(platform.batches) >= 1)
-    assert len({e["observedAt"] for e in platform.batches[0].events if e.get("name") == "memory.used_percent"}) > 5
+    (spooled,) = (agent.state_dir / "spool").glob("*.batch")
+    events = json.loads(gzip.decompress(Batch.from_file(spooled.read_bytes()).body))["events"]
+    assert sum(event.get("name") == "memory.used_percent" for event in events) > 5
+    assert platform.batches == []
 
 
 def test_sigterm_ends_it_soon_when_the_platform_hangs(platform: Platform, agent: Agent) -> None:
+    hangs = threading.Event()
+
     def hang(route: str) -> Trouble | None:
-        time.sleep(8)
+        hangs.wait(8)
         return Trouble(lose_request=True)
 
     platform.trouble = hang
     process = agent.start()
-    until(lambda: bool(platform.requests))
+    until(lambda: ISSUE in platform.routes())
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     assert time.monotonic() - began < 5
+    hangs.set()
     assert agent.status()["spool"]["batches"] >= 1
 
 
@@ -250,7 +260,7 @@ def test_a_clock_that_is_years_off_is_made_up_for(platform: Platform, agent: Age
         before = len(platform.batches)
         wishes = {**FAST, "clock.wall": f"lambda: old() + {ahead}"}
         with agent.with_wishes(set=wishes).running():
-            until(lambda before=before: len(platform.batches) > before + 5)
+            until(partial(_has_more_than, platform, before + 5))
         for batch in platform.batches[before + 1 :]:
             assert abs(batch.sent_at - ahead - batch.at) < 2
     assert not agent.status()["refused"]
@@ -287,13 +297,15 @@ def test_it_says_that_it_is_not_enrolled(tmp_path: Path, fresh: Agent) -> None:
     assert not fresh.state_dir.exists()
 
 
+def _has_more_than(platform: Platform, batches: int) -> bool:
+    return len(platform.batches) > batches
+
+
 def _ingests(platform: Platform) -> list[Request]:
     return [each for each in platform.requests if each.route == INGEST]
 
 
 def _observed(event: dict[str, object]) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(str(event["observedAt"])).timestamp()
 
 

@@ -172,6 +172,9 @@ class Client:
             raise
         finally:
             deadline.cancel()
+        # An answer that was cut off within its headers would pass for one.
+        if expired.is_set():
+            raise TimeoutError
 
     def _connected(self, seconds: float) -> http.client.HTTPConnection:
         if self._stopped:

@@ -31,8 +31,7 @@ _STACK_BYTES = 512 * 1024
 
 def run(state: State, *, ca_file: str | None, most_spool_bytes: int = settings.MOST_SPOOL_BYTES) -> None:
     """Work until SIGTERM or SIGINT. Raises AgentError when it cannot begin."""
-    if not state.directory.exists():
-        identity.require(state)
+    identity.require(state)
     state.prepare()
     with state.hold(), _stop_signal() as stop:
         who = identity.require(state)

@@ -4,6 +4,7 @@ A file is named `<sequence>.<events>.<key>.batch`, so that names sort in the ord
 more, the newest batches wait in memory.
 """
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -89,27 +90,37 @@ class Spool:
             return None
 
     def remove(self, spooled: Spooled) -> None:
-        """It was taken. Raises OSError."""
+        """It was taken."""
         with self._lock:
-            (self._directory / spooled.name).unlink(missing_ok=True)
-            # Otherwise a power cut could bring it back, long after the platform has forgotten its key.
-            files.sync(self._directory)
+            try:
+                (self._directory / spooled.name).unlink(missing_ok=True)
+                # Otherwise a power cut could bring it back, long after the platform has forgotten its key.
+                files.sync(self._directory)
+            except OSError as error:
+                log.error("Batch %s was sent, but cannot be removed: %s", spooled.name, error)
+            # In any case: to send it for ever would not help.
             self._forget(spooled)
 
     def reject(self, spooled: Spooled) -> None:
-        """It will never be taken: put it aside, for whoever looks into why. Raises OSError."""
+        """It will never be taken: put it aside, for whoever looks into why."""
         with self._lock:
-            files.make_private(self._rejected)
-            if spooled.batch is None:
-                (self._directory / spooled.name).replace(self._rejected / spooled.name)
+            try:
+                files.make_private(self._rejected)
+                if spooled.batch is None:
+                    (self._directory / spooled.name).replace(self._rejected / spooled.name)
+                self._bound_rejected()
+            except OSError as error:
+                log.error("Batch %s cannot be put aside: %s", spooled.name, error)
             self._forget(spooled)
-            aside = _scan(self._rejected)
-            excess = sum(each.size for each in aside) - _MOST_REJECTED_BYTES
-            for each in aside:
-                if excess <= 0:
-                    break
-                (self._rejected / each.name).unlink(missing_ok=True)
-                excess -= each.size
+
+    def _bound_rejected(self) -> None:
+        aside = _scan(self._rejected)
+        excess = sum(each.size for each in aside) - _MOST_REJECTED_BYTES
+        for each in aside:
+            if excess <= 0:
+                return
+            (self._rejected / each.name).unlink(missing_ok=True)
+            excess -= each.size
 
     def _write_what_is_in_memory(self) -> None:
         for each in self._waiting_in_memory():
@@ -197,7 +208,8 @@ def _scan(directory: Path) -> list[Spooled]:
     for path in directory.glob("*" + _ENDING):
         parts = path.name.split(".")
         if len(parts) == 4 and parts[0].isdecimal() and parts[1].isdecimal():
-            found.append(Spooled(int(parts[0]), path.name, int(parts[1]), _blocks(path.stat().st_size)))
+            with contextlib.suppress(FileNotFoundError):  # The agent at work has just removed it.
+                found.append(Spooled(int(parts[0]), path.name, int(parts[1]), _blocks(path.stat().st_size)))
     return sorted(found, key=lambda each: each.sequence)
 
 

@@ -3,13 +3,16 @@
 import base64
 import gzip
 import json
+import ssl
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -76,10 +79,16 @@ class _Problem(Exception):
         self.status, self.code = status, code
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """An agent that was killed or does not trust us is no error of the server's."""
+
+
 class Platform:
     """Start it with `with`; the tests look into what it got and say what goes wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
+        """`tls`: files of a certificate and its key."""
         self.lock = threading.Lock()
         self.requests: list[Request] = []
         self.trouble: Callable[[str], Trouble | None] = lambda route: None
@@ -98,8 +107,16 @@ class Platform:
         self._bodies: dict[str, bytes] = {}
         self._answers: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        scheme = "http"
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            scheme = "https"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> "Platform":
@@ -123,9 +140,7 @@ class Platform:
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Of all batches so far, in order of arrival."""
         with self.lock:
-            return [
-                event for batch in self.batches for event in batch.events if kind is None or event["type"] == kind
-            ]
+            return [event for batch in self.batches for event in batch.events if kind is None or event["type"] == kind]
 
     def forget_tokens(self) -> None:
         """No token that was issued is valid any longer."""
@@ -259,6 +274,7 @@ class Platform:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 60
+            disable_nagle_algorithm = True
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return formatdate(platform.now() if timestamp is None else timestamp, usegmt=True)
@@ -278,7 +294,7 @@ class Platform:
                 body = self.rfile.read(int(headers.get("content-length", 0)))
                 with platform.lock:
                     platform.requests.append(Request(time.monotonic(), parts.path, headers, body))
-                    trouble = platform.trouble(parts.path) or Trouble()
+                trouble = platform.trouble(parts.path) or Trouble()
                 if trouble.lose_request:
                     self.close_connection = True
                     return
@@ -330,6 +346,4 @@ def _unbase64(text: str) -> bytes:
 
 
 def _seconds(text: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(text).timestamp()
