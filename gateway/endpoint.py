@@ -5,6 +5,7 @@ from opentelemetry.trace import SpanKind
 from gateway import headers
 from gateway.admission import Admission
 from gateway.exchange import Request, Response
+from gateway.following import MOST_SECONDS, Following
 from gateway.requests import Decoder
 from gateway.responses import Responder
 from kit import tracing
@@ -15,7 +16,16 @@ from kit.contract import Route, Rpc
 class Endpoint:
     """Everything that depends on the rpc alone is found out here, once."""
 
-    def __init__(self, rpc: Rpc, route: Route, *, admission: Admission, decoder: Decoder, invoke: Invoke) -> None:
+    def __init__(
+        self,
+        rpc: Rpc,
+        route: Route,
+        *,
+        admission: Admission,
+        decoder: Decoder,
+        invoke: Invoke,
+        following: Following | None = None,
+    ) -> None:
         self._span_name = f"{route.verb} {route.path}"
         self._mutates = rpc.mutates
         self._needs_key = rpc.needs_key
@@ -23,7 +33,8 @@ class Endpoint:
         self._admission = admission
         self._decoder = decoder
         self._invoke = invoke
-        self._responder = Responder(rpc, route)
+        self._following = following
+        self._responder = Responder(rpc, route, following.place if following else None)
 
     async def __call__(self, request: Request) -> Response:
         """Raises Problem."""
@@ -34,6 +45,8 @@ class Endpoint:
             passport = self._passport(request, own_traceparent)
             message = await self._decoder.decode(request)
             reply = await self._invoke(message, passport)
+            if self._following and (seconds := headers.wait(request.headers)):
+                reply = await self._following.until_final(reply, passport, min(seconds, MOST_SECONDS))
             return self._responder.respond(request, reply)
 
     def _passport(self, request: Request, traceparent: str | None) -> Passport:

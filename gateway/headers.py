@@ -14,6 +14,7 @@ CORRELATION = b"x-correlation-id"
 IDEMPOTENCY = b"idempotency-key"
 IF_MATCH = b"if-match"
 IF_NONE_MATCH = b"if-none-match"
+PREFER = b"prefer"
 TRACEPARENT = b"traceparent"
 WORKSPACE = b"x-workspace-id"
 
@@ -27,15 +28,17 @@ _READ = frozenset(
         IDEMPOTENCY,
         IF_MATCH,
         IF_NONE_MATCH,
+        PREFER,
         TRACEPARENT,
         WORKSPACE,
     }
 )
-# The only one of them that RFC 9110 lets a sender split over several lines.
-_LISTS = frozenset({IF_NONE_MATCH})
+# Those that a sender may split over several lines (RFC 9110, 5.3).
+_LISTS = frozenset({IF_NONE_MATCH, PREFER})
 
 _VERSION = re.compile(r'"([0-9]{1,18})"')
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_WAIT = re.compile(r"wait=\"?([0-9]{1,9})\"?", re.IGNORECASE)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -92,6 +95,13 @@ def if_match(headers: dict[bytes, str]) -> str | None:
     if not (version := _VERSION.fullmatch(given.strip())):
         raise Malformed('If-Match must be one ETag as it was sent, such as "3", or *.', code="if-match-malformed")
     return version[1]
+
+
+def wait(headers: dict[bytes, str]) -> int:
+    """Seconds that the caller prefers to wait for the end (RFC 7240); 0: not at all. A preference that cannot be
+    understood is ignored, as the standard asks."""
+    preferences = (part.partition(";")[0].strip() for part in headers.get(PREFER, "").split(","))
+    return next((int(found[1]) for each in preferences if (found := _WAIT.fullmatch(each))), 0)
 
 
 def none_match(headers: dict[bytes, str]) -> frozenset[str]:

@@ -25,6 +25,8 @@ def has_version(message: Descriptor) -> bool:
 
 def has_location(rpc: Rpc) -> bool:
     """Whether the answer names what was created (RFC 9110, 10.2.2), which can be read there."""
+    if rpc.policy.followed_by:
+        return True
     return rpc.success_code == 201 and any(f"{route.path}/{{id}}" in _readable() for route in rpc.routes)
 
 
@@ -36,11 +38,13 @@ def _readable() -> frozenset[str]:
 class Responder:
     """Writes the answers of one route."""
 
-    def __init__(self, rpc: Rpc, route: Route) -> None:
+    def __init__(self, rpc: Rpc, route: Route, place: str | None = None) -> None:
+        """`place`: the path under which what was created can be read, if not its own."""
         message = rpc.descriptor.output_type
         self._status = rpc.success_code
         self._has_version = has_version(message)
         self._has_location = has_location(rpc)
+        self._place = place
         self._conditional = self._has_version and route.verb == "GET"
         self._is_raw = message.full_name == HttpBody.DESCRIPTOR.full_name
         self._encode = None if self._is_raw or self._status == 204 else json_encoding.encoder(message)
@@ -65,7 +69,7 @@ class Responder:
         if self._has_version:
             extra.append((b"etag", _tag(message).encode()))
         if self._has_location:
-            extra.append((b"location", f"{request.path}/{message.id}".encode()))
+            extra.append((b"location", f"{self._place or request.path}/{message.id}".encode()))
         if reply.replayed:
             extra.append(_REPLAYED)
         return extra

@@ -6,6 +6,7 @@ from gateway import comments, docs_page, openapi
 from gateway.admission import Admission, Authenticate
 from gateway.endpoint import Endpoint
 from gateway.fan_out import FanOut
+from gateway.following import Following
 from gateway.gather import Gather
 from gateway.health import VERSION, OwnHandlers, own_call
 from gateway.rate_limit import RateLimiter
@@ -38,15 +39,15 @@ class Assembly:
         served = [rpc for rpc in by_path.values() if rpc.access in _GENERIC]
         router = Router()
         for rpc in served:
-            invoke = self._invoke(rpc, by_path)
+            invoke, following = self._invoke(rpc, by_path), self._following(rpc, by_path)
             for route in rpc.routes:
-                router.add(route.verb, route.path, self._endpoint(rpc, route, invoke))
+                router.add(route.verb, route.path, self._endpoint(rpc, route, invoke, following))
         for path, handler in docs_page.routes():
             router.add("GET", path, handler)
         self._own.openapi = openapi.build(served, comments.load(), VERSION)
         return router
 
-    def _endpoint(self, rpc: Rpc, route: contract.Route, invoke: Invoke) -> Endpoint:
+    def _endpoint(self, rpc: Rpc, route: contract.Route, invoke: Invoke, following: Following | None) -> Endpoint:
         return Endpoint(
             rpc,
             route,
@@ -59,7 +60,14 @@ class Assembly:
                 seconds=self._settings.request_timeout_seconds,
             ),
             invoke=invoke,
+            following=following,
         )
+
+    def _following(self, rpc: Rpc, by_path: Mapping[str, Rpc]) -> Following | None:
+        if not rpc.policy.followed_by:
+            return None
+        followed = by_path.get(rpc.policy.followed_by)
+        return Following(rpc, followed, ServiceCall(self._services, rpc.owner, followed or rpc))
 
     def _invoke(self, rpc: Rpc, by_path: Mapping[str, Rpc]) -> Invoke:
         if rpc.policy.gathers:

@@ -13,13 +13,15 @@ from typing import Any
 import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kit import contract
+from kit import contract, structs
 
 Encoder = Callable[[Any], dict[str, Any]]
 
 _TIMESTAMP = Timestamp.DESCRIPTOR.full_name
+_STRUCT = Struct.DESCRIPTOR.full_name
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +39,7 @@ def encode(message: Message) -> bytes:
 def encoder(descriptor: Descriptor, *, redacted: bool = False) -> Encoder:
     """The function that turns messages of this type into what `dumps` takes. `redacted` leaves out sensitive fields,
     for events and audit records."""
-    namespace: dict[str, Any] = {"instant": _instant}
+    namespace: dict[str, Any] = {"instant": _instant, "to_json": structs.to_json}
     fields = [field for field in descriptor.fields if not (redacted and contract.field_options(field).sensitive)]
     items = [f"{field.json_name!r}: {_expression(field, namespace, redacted)}" for field in fields]
     source = f"def encode(m):\n    return {{{', '.join(items)}}}\n"
@@ -68,6 +70,8 @@ def _single(field: FieldDescriptor, value: str, namespace: dict[str, Any], redac
     if field.message_type is not None:
         if field.message_type.full_name == _TIMESTAMP:
             return f"instant({value})"
+        if field.message_type.full_name == _STRUCT:
+            return f"to_json({value})"
         name = f"encode_{field.name}"
         namespace[name] = encoder(field.message_type, redacted=redacted)
         return f"{name}({value})"

@@ -24,6 +24,7 @@ from kit.identity import Principal
 from kit.tests.protos import compile_proto
 from opsfield.ops.v1.summary_pb2 import DashboardSummary, GetDashboardSummaryRequest, SummaryRange
 from opsfield.telemetry.v1.fleet_pb2 import Fleet, FleetSummary, GetFleetSummaryRequest
+from opsfield.workflow.v1.executions_pb2 import Executions, ExecutionSummary
 
 DASHBOARD = "/api/v1/dashboard/summary"
 THEN = Timestamp(seconds=1_700_000_000)
@@ -46,6 +47,15 @@ def telemetry(services: dict[str, FakeService]) -> FakeService:
     """Telemetry as it should be."""
     services["telemetry"].answers["GetFleetSummary"] = lambda _: FleetSummary(fleet=Fleet(agents=7, online=5))
     return services["telemetry"]
+
+
+@pytest.fixture(autouse=True)
+def workflow(services: dict[str, FakeService]) -> FakeService:
+    """Workflow as it should be."""
+    services["workflow"].answers["GetExecutionSummary"] = lambda _: ExecutionSummary(
+        executions=Executions(decisions_waiting=2)
+    )
+    return services["workflow"]
 
 
 def raising(problem: Problem) -> Callable[[Message], Message]:
@@ -125,13 +135,14 @@ async def test_so_is_one_that_is_not_there(settings: Settings) -> None:
 
 
 async def test_when_nobody_can_answer_nor_can_the_gateway(
-    client: httpx.AsyncClient, ops: FakeService, telemetry: FakeService
+    client: httpx.AsyncClient, ops: FakeService, telemetry: FakeService, workflow: FakeService
 ) -> None:
+    workflow.answers["GetExecutionSummary"] = raising(Unavailable("Later.", retry_after=9))
     ops.answers["GetDashboardSummary"] = raising(Unavailable("Later.", retry_after=9))
     telemetry.answers["GetFleetSummary"] = raising(Unavailable("Soon.", retry_after=4))
     response = await client.get(DASHBOARD)
     assert (response.status_code, response.headers["retry-after"]) == (503, "4")
-    assert response.json()["detail"] == "None of the services can answer: ops, telemetry."
+    assert response.json()["detail"] == "None of the services can answer: ops, telemetry, workflow."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""google.protobuf.Struct, whose numbers are all doubles, as plain JSON values and back: whole numbers stay whole."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct, Value
+
+_EXACT = 2**53
+
+
+def to_json(struct: Struct) -> dict[str, Any]:
+    """The object that a Struct holds."""
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def from_json(values: Mapping[str, Any]) -> Struct:
+    """A Struct that holds the object. Raises ValueError for what is no JSON value."""
+    struct = Struct()
+    struct.update(values)
+    return struct
+
+
+def _plain(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+    if kind == "struct_value":
+        return to_json(value.struct_value)
+    if kind == "list_value":
+        return [_plain(each) for each in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
