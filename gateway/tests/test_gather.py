@@ -69,7 +69,7 @@ async def test_the_parts_make_up_the_whole(client: httpx.AsyncClient, ops: FakeS
     response = await client.get(DASHBOARD, params={"from": "2023-11-01T00:00:00Z"})
     assert response.status_code == 200
     body = response.json()
-    assert list(body) == ["asOf", "range", "tickets", "sla", "alerts", "fleet", "unavailable"]
+    assert list(body) == ["asOf", "range", "tickets", "sla", "alerts", "fleet", "executions", "unavailable"]
     assert (body["asOf"], body["range"]["from"]) == ("2023-11-14T22:13:20Z", "2023-11-01T00:00:00Z")
     assert (body["tickets"]["open"], body["fleet"]["online"], body["unavailable"]) == (3, 5, [])
     assert body["alerts"] is None, "ops did not tell it"
