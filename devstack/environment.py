@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from devstack.layout import GATEWAY, PLATFORM, REPOSITORY, SERVICES, Layout, module
+from devstack.layout import GATEWAY, PLATFORM, REPOSITORY, SERVICES, WORKFLOW, Layout, module
 from devstack.tokens import AUDIENCE, ISSUER, read_secret
 
 HOST = "127.0.0.1"
@@ -26,11 +26,14 @@ def of_service(
     kafka_bootstrap: str,
 ) -> dict[str, str]:
     """The environment of one service, by its name on the wire."""
-    own = {"SECRETS_KEK_FILE": str(layout.key_encryption_keys)} if name == PLATFORM else {}
+    own = {
+        PLATFORM: {"SECRETS_KEK_FILE": str(layout.key_encryption_keys)},
+        WORKFLOW: {"AUDIT_KEY_FILE": str(layout.audit_key)},
+    }
     return {
         **base(),
         **_common(name, layout),
-        **own,
+        **own.get(name, {}),
         "GRPC_LISTEN": f"{HOST}:{ports[name]}",
         **_addresses(ports),
         "DATABASE_URL": database_url,

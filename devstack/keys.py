@@ -18,12 +18,14 @@ SIGNERS = (GATEWAY, *SERVICES)
 
 def ensure_secrets(layout: Layout) -> None:
     """Make what is missing: a key pair per signer, the trust file of all public keys, the key that encrypts secrets,
-    the JWT and database secrets."""
+    the one that signs the audit trail, the JWT and database secrets."""
     for path in (layout.jwt_secret, layout.database_password):
         if not path.exists():
             _write_private(path, secrets.token_urlsafe(48).encode())
     if not layout.key_encryption_keys.exists():
         _write_private(layout.key_encryption_keys, f"1 {base64.b64encode(secrets.token_bytes(32)).decode()}\n".encode())
+    if not layout.audit_key.exists():
+        _write_private(layout.audit_key, _new_key())
     for name in SIGNERS:
         if not layout.key(name).exists():
             _write_private(layout.key(name), _new_key())

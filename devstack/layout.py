@@ -11,6 +11,7 @@ SERVICES = ("portal", "ops", "workflow", "agent-runtime", "telemetry", "integrat
 """The services by their names on the wire; in Python and Postgres a dash is an underscore."""
 
 PLATFORM = "platform"
+WORKFLOW = "workflow"
 GATEWAY = "gateway"
 POSTGRES = "postgres"
 KAFKA = "kafka"
@@ -34,6 +35,7 @@ class Layout:
         self.keys = self.data / "keys"
         self.trust = self.keys / "trust.json"
         self.key_encryption_keys = self.keys / "key-encryption-keys"
+        self.audit_key = self.keys / "audit.pem"
         self.jwt_secret = self.data / "jwt-dev-secret"
         self.database_password = self.data / "database-password"
         self.database = self.data / "postgres"

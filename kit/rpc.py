@@ -36,7 +36,8 @@ from kit.errors import (
 from kit.formats import IDEMPOTENCY_KEY, WORKSPACE_ID
 from kit.identity import Principal, TokenVerifier
 from kit.sealing import Seal
-from kit.unit_of_work import fingerprint, unit_of_work
+from kit.unit_of_work import UnitOfWork, fingerprint, unit_of_work
+from opsfield.common.v1.audit_pb2 import PrivilegedAction
 from opsfield.common.v1 import raw_body_pb2
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
@@ -146,6 +147,8 @@ class RpcServer:
                 resource_id, version = _changed(request, response)
                 if rpc.has_key:
                     work.answer(self._seal.close(answer, call) if is_sealed else answer)
+                if rpc.policy.privileged:
+                    _tell_auditors(work, rpc, resource_id, version)
                 if rpc.policy.audit and not work.is_audited:
                     work.audit(resource_id, version)
         if work.replay is not None:
@@ -279,6 +282,19 @@ def _changed(request: Any, response: Any) -> tuple[str | None, int | None]:
     places = ((response, "id"), (request, "id"), (request, "key"))
     resource_id = next((found for place, name in places if (found := getattr(place, name, None))), None)
     return resource_id, getattr(response, "version", None)
+
+
+def _tell_auditors(work: UnitOfWork, rpc: Rpc, resource_id: str | None, version: int | None) -> None:
+    principal = work.call.principal
+    action = PrivilegedAction(
+        operation=rpc.path,
+        subject=principal.subject,
+        roles=sorted(principal.roles)[:20],
+        resource_id=resource_id,
+        version=version or None,
+        occurred_at=work.now,
+    )
+    work.emit(action, key=resource_id or rpc.path)
 
 
 def _problem(rpc: Rpc, error: Exception) -> Problem:

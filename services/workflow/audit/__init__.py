@@ -1,0 +1,1 @@
+"""The audit trail: records become signed credentials, chained and checkpointed."""
