@@ -37,8 +37,8 @@ from kit.formats import IDEMPOTENCY_KEY, WORKSPACE_ID
 from kit.identity import Principal, TokenVerifier
 from kit.sealing import Seal
 from kit.unit_of_work import UnitOfWork, fingerprint, unit_of_work
-from opsfield.common.v1.audit_pb2 import PrivilegedAction
 from opsfield.common.v1 import raw_body_pb2
+from opsfield.common.v1.audit_pb2 import PrivilegedAction
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.descriptor import ServiceDescriptor
@@ -155,6 +156,17 @@ async def test_a_secret_answer_is_given_again_but_not_stored_in_the_clear(vault:
 async def test_an_answer_without_a_secret_is_stored_as_it_is(vault: Vault) -> None:
     answer = await vault.take(b"{}")
     assert await vault.stored() == [answer.message.SerializeToString()]
+
+
+async def test_what_is_privileged_is_told_with_its_effect_and_without_its_secret(vault: Vault, sample: Sample) -> None:
+    await vault.open("acme.secret-1")
+    await vault.open("acme.secret-1")
+    [told] = await sample.admin.fetch("SELECT payload FROM outbox WHERE topic = 'internal.audit.privileged-action'")
+    event = orjson.loads(told["payload"])
+    assert (event["workspaceid"], event["data"]["operation"]) == ("acme", RPCS["OpenVault"].path)
+    assert (event["data"]["subject"], event["data"]["roles"]) == ("anonymous", [])
+    assert "secret-1" not in told["payload"]
+    assert SECRET not in told["payload"]
 
 
 async def test_an_answer_sealed_with_a_key_that_is_gone_cannot_be_given_again(vault: Vault, sample: Sample) -> None:
