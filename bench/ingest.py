@@ -45,7 +45,7 @@ COLUMNS = ("workspace_id", "agent", "kind", "name", "instance", "value", "body",
 # As the service's role, straight into the partition of the day.
 ADD_AGENTS = """
 INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, enrollment_token_id, created_at, search)
-SELECT $1, gen_random_uuid(), 'bench-' || n || '-' || $2, 'host-' || n, $3, gen_random_uuid(), now(), 'host-' || n
+SELECT $1, gen_random_uuid(), gen_random_uuid()::text, 'host-' || n, $3, gen_random_uuid(), now(), 'host-' || n
 FROM generate_series(1, $2::int) AS n RETURNING id::text
 """
 FILL = """
