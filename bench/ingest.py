@@ -51,7 +51,9 @@ FROM generate_series(1, $2::int) AS n RETURNING id::text
 FILL = """
 INSERT INTO partitions.events_{day} (workspace_id, agent, kind, name, instance, value, observed_at, received_at)
 SELECT $1, n % 10000, 'metric', 'disk.used_percent', '/', n % 100, at, at
-FROM generate_series($2::bigint, $3::bigint) AS n, LATERAL (SELECT now() - make_interval(secs => n % 86400) AS at) AS t
+FROM generate_series($2::bigint, $3::bigint) AS n, LATERAL (
+    SELECT date_trunc('day', now(), 'UTC') + (now() - date_trunc('day', now(), 'UTC')) * ((n % 86400) / 86400.0) AS at
+) AS t
 """
 
 
