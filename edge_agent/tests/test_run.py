@@ -224,6 +224,27 @@ def test_sigterm_ends_it_soon_with_everything_spooled(platform: Platform, agent:
     assert platform.batches == []
 
 
+def test_no_thread_takes_a_stop_signal_from_the_one_that_waits_for_it(platform: Platform, agent: Agent) -> None:
+    with agent.running() as process:
+        until(lambda: len(platform.batches) > 3)
+        masks = [
+            line.split()[1]
+            for task in Path(f"/proc/{process.pid}/task").iterdir()
+            if task.name != str(process.pid)
+            for line in _read(task / "status").splitlines()
+            if line.startswith("SigBlk")
+        ]
+    assert len(masks) >= 2
+    assert all(int(mask, 16) & 1 << (signal.SIGTERM - 1) for mask in masks)
+
+
+def test_sigint_ends_it_too(platform: Platform, agent: Agent) -> None:
+    process = agent.start()
+    until(lambda: len(platform.batches) > 1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(6) == 0
+
+
 def test_sigterm_ends_it_soon_when_the_platform_hangs(platform: Platform, agent: Agent) -> None:
     hangs = threading.Event()
 
@@ -295,6 +316,11 @@ def test_it_says_that_it_is_not_enrolled(tmp_path: Path, fresh: Agent) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Not enrolled")
     assert not fresh.state_dir.exists()
+
+
+def _read(path: Path) -> str:
+    # A thread may end meanwhile.
+    return path.read_text() if path.exists() else ""
 
 
 def _has_more_than(platform: Platform, batches: int) -> bool:
