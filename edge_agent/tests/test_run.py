@@ -169,8 +169,10 @@ def test_a_revoked_agent_falls_silent_until_it_is_known_again(platform: Platform
 
 def test_a_proxys_page_is_no_receipt_and_no_refusal(platform: Platform, agent: Agent) -> None:
     page = b"<html>Please log in</html>"
-    pages = [Trouble(status=status, body=page) for status in (200, 400, 401, 403, 302, 200)]
-    platform.trouble = lambda route: pages.pop(0) if pages else None
+    pages = {
+        route: [Trouble(status=status, body=page) for status in (200, 302, 400, 401, 403)] for route in (ISSUE, INGEST)
+    }
+    platform.trouble = lambda route: pages[route].pop() if pages.get(route) else None
     with agent.running():
         until(lambda: len(platform.batches) > 5)
         assert not agent.status()["refused"]
