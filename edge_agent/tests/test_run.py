@@ -177,6 +177,7 @@ def test_a_proxys_page_is_no_receipt_and_no_refusal(platform: Platform, agent: A
         until(lambda: len(platform.batches) > 5)
         assert not agent.status()["refused"]
         assert agent.status()["batchesPutAside"] == 0
+    assert agent.status()["batchesSent"] == len(platform.batches)
     assert _heartbeats_grow(platform)
 
 
