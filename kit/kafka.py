@@ -38,8 +38,8 @@ async def start_consumer(
     """A consumer that begins with the oldest event and commits only what it is told to. Its partitions go to
     another member of the group `session_timeout` seconds after it was last heard of. Raises KafkaError.
 
-    `wait_milliseconds` is how long the broker may keep a fetch that finds nothing. Apache Kafka answers as soon as there
-    is something; the embedded broker only then."""
+    `wait_milliseconds` is how long the broker may keep a fetch that finds nothing. Apache Kafka answers as soon as
+    there is something; the embedded broker only then."""
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=bootstrap_servers,
