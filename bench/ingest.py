@@ -4,6 +4,7 @@
   beside one asyncpg client that copies ready-made rows of the same content in batches of the same size, a transaction
   each, with as many connections. Rounds alternate, each figure is the median of its rounds.
 - the cost of an event from 1 to 10,000 agents, and from none to `--stored` rows that lie in the table already.
+- what enrolling an agent costs in an empty workspace, and with 10,000 agents there already.
 - from a batch's acknowledgement to `alert.triggered` on Kafka, at half the load that the whole path takes.
 
 The data lies in .devstack-ingest-bench and is removed at the start.
@@ -30,7 +31,7 @@ import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
-from bench.fleet import batch, events
+from bench.fleet import Fleet, batch, events
 from bench.load import Measured, measure, post, summarize
 from devstack.stack import Stack
 from kit.bearer_tokens import BearerTokenIssuer
@@ -45,13 +46,15 @@ COLUMNS = ("workspace_id", "agent", "kind", "name", "instance", "value", "body",
 # As the service's role, straight into the partition of the day.
 ADD_AGENTS = """
 INSERT INTO agents (workspace_id, id, public_key, hostname, client_id, enrollment_token_id, created_at, search)
-SELECT $1, gen_random_uuid(), 'bench-' || n || '-' || $2, 'host-' || n, $3, gen_random_uuid(), now(), 'host-' || n
+SELECT $1, gen_random_uuid(), gen_random_uuid()::text, 'host-' || n, $3, gen_random_uuid(), now(), 'host-' || n
 FROM generate_series(1, $2::int) AS n RETURNING id::text
 """
 FILL = """
 INSERT INTO partitions.events_{day} (workspace_id, agent, kind, name, instance, value, observed_at, received_at)
 SELECT $1, n % 10000, 'metric', 'disk.used_percent', '/', n % 100, at, at
-FROM generate_series($2::bigint, $3::bigint) AS n, LATERAL (SELECT now() - make_interval(secs => n % 86400) AS at) AS t
+FROM generate_series($2::bigint, $3::bigint) AS n, LATERAL (
+    SELECT date_trunc('day', now(), 'UTC') + (now() - date_trunc('day', now(), 'UTC')) * ((n % 86400) / 86400.0) AS at
+) AS t
 """
 
 
@@ -192,6 +195,32 @@ class Bench:
             flush=True,
         )
 
+    async def enrollment(self, agents: int) -> None:
+        async with httpx.AsyncClient(base_url=self._stack.base_url) as http:
+            headers = {
+                "Authorization": f"Bearer {self._stack.token(('ops_engineer',), (WORKSPACE,))}",
+                "x-workspace-id": WORKSPACE,
+                "Idempotency-Key": uuid.uuid4().hex,
+            }
+            path = "/api/v1/edge-agent/enrollment/rotate"
+            answer = await http.post(path, json={"clientId": self._client}, headers=headers)
+        token = answer.raise_for_status().json()["token"]
+
+        async def milliseconds(count: int = 300) -> float:
+            fleet = Fleet(self._stack.base_url, token, count, connections=1)
+            begun = time.perf_counter()
+            await fleet.enroll()
+            return (time.perf_counter() - begun) / count * 1000
+
+        await milliseconds(50)
+        first = await milliseconds()
+        await self.sender(agents)
+        then = await milliseconds()
+        print(
+            f"to enroll an agent and get its first token: {first:.1f} ms, {then:.1f} ms with {agents:,} agents there",
+            flush=True,
+        )
+
     async def alert_latency(self) -> None:
         sender = await self.sender(200)
         full = (await sender.send(SMALL, self._seconds)).rate
@@ -271,6 +300,7 @@ async def _main(arguments: argparse.Namespace) -> None:
             "small": lambda: bench.against_copy(SMALL),
             "agents": lambda: bench.by_agents((1, 100, 10_000)),
             "alerts": bench.alert_latency,
+            "enroll": lambda: bench.enrollment(10_000),
             "rows": lambda: bench.by_rows(arguments.stored),
         }
         for name, step in steps.items():
@@ -284,7 +314,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="length of a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stored", type=int, default=50_000_000, help="rows to lay into the table")
-    parser.add_argument("--only", help="copy, small, agents, alerts or rows")
+    parser.add_argument("--only", help="copy, small, agents, alerts, enroll or rows")
     uvloop.run(_main(parser.parse_args()))
 
 

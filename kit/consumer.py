@@ -29,6 +29,7 @@ DEAD_LETTER_SUFFIX = ".dlq"
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 _POLL_MILLISECONDS = 1000
+_WAIT_MILLISECONDS = 50
 # A client that has events to read and reads none for this long is thrown away (aio-libs/aiokafka#1154).
 _WEDGED_SECONDS = 60.0
 
@@ -83,6 +84,7 @@ class Consumer:
                 group=name,
                 client_id=name,
                 session_timeout=self._session_timeout,
+                wait_milliseconds=_WAIT_MILLISECONDS,
             )
             try:
                 await self._read(consumer, producer)

@@ -27,10 +27,19 @@ async def start_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaP
 
 
 async def start_consumer(
-    bootstrap_servers: str, topics: Iterable[str], *, group: str | None, client_id: str, session_timeout: float = 10
+    bootstrap_servers: str,
+    topics: Iterable[str],
+    *,
+    group: str | None,
+    client_id: str,
+    session_timeout: float = 10,
+    wait_milliseconds: int = 500,
 ) -> AIOKafkaConsumer:
     """A consumer that begins with the oldest event and commits only what it is told to. Its partitions go to
-    another member of the group `session_timeout` seconds after it was last heard of. Raises KafkaError."""
+    another member of the group `session_timeout` seconds after it was last heard of. Raises KafkaError.
+
+    `wait_milliseconds` is how long the broker may keep a fetch that finds nothing. Apache Kafka answers as soon as
+    there is something; the embedded broker only then."""
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=bootstrap_servers,
@@ -42,6 +51,7 @@ async def start_consumer(
         session_timeout_ms=int(session_timeout * 1000),
         heartbeat_interval_ms=int(session_timeout * 300),
         metadata_max_age_ms=5_000,
+        fetch_max_wait_ms=wait_milliseconds,
     )
     await _start(consumer)
     return consumer

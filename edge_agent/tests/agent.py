@@ -24,10 +24,19 @@ class Agent:
     def __init__(self, state_dir: Path, **wishes: Any) -> None:
         self.state_dir = state_dir
         self.wishes = wishes
+        self._started: list[subprocess.Popen[str]] = []
 
     def with_wishes(self, **wishes: Any) -> "Agent":
         """The same with other wishes."""
-        return Agent(self.state_dir, **wishes)
+        other = Agent(self.state_dir, **wishes)
+        other._started = self._started
+        return other
+
+    def end_all(self) -> None:
+        """Kill what a failed test left behind."""
+        for process in self._started:
+            process.kill()
+            process.wait()
 
     def command(self, *arguments: str, seconds: float = 30, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -53,22 +62,19 @@ class Agent:
     def start(self, *options: str) -> "subprocess.Popen[str]":
         """`run`, in the background; its log goes to `log`."""
         with self.log_path.open("a") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._line("run", "--log-level", "debug", *options), env=self._environment(), stderr=log, text=True
             )
+        self._started.append(process)
+        return process
 
     @contextmanager
     def running(self, *options: str) -> "Iterator[subprocess.Popen[str]]":
         """`run` for the length of the block; it is stopped by SIGTERM and must end well."""
         process = self.start(*options)
-        try:
-            yield process
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(6) == 0, self.log()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(6) == 0, self.log()
 
     @property
     def log_path(self) -> Path:

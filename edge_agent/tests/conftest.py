@@ -19,9 +19,11 @@ def platform() -> Iterator[Platform]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Agent:
+def fresh(tmp_path: Path) -> Iterator[Agent]:
     """An agent that is not enrolled; its intervals can be short."""
-    return Agent(tmp_path / "state", set=FAST)
+    agent = Agent(tmp_path / "state", set=FAST)
+    yield agent
+    agent.end_all()
 
 
 @pytest.fixture

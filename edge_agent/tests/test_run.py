@@ -169,12 +169,15 @@ def test_a_revoked_agent_falls_silent_until_it_is_known_again(platform: Platform
 
 def test_a_proxys_page_is_no_receipt_and_no_refusal(platform: Platform, agent: Agent) -> None:
     page = b"<html>Please log in</html>"
-    pages = [Trouble(status=status, body=page) for status in (200, 400, 401, 403, 302, 200)]
-    platform.trouble = lambda route: pages.pop(0) if pages else None
+    pages = {
+        route: [Trouble(status=status, body=page) for status in (200, 302, 400, 401, 403)] for route in (ISSUE, INGEST)
+    }
+    platform.trouble = lambda route: pages[route].pop() if pages.get(route) else None
     with agent.running():
         until(lambda: len(platform.batches) > 5)
         assert not agent.status()["refused"]
         assert agent.status()["batchesPutAside"] == 0
+    assert agent.status()["batchesSent"] == len(platform.batches)
     assert _heartbeats_grow(platform)
 
 
@@ -222,6 +225,27 @@ def test_sigterm_ends_it_soon_with_everything_spooled(platform: Platform, agent:
     events = json.loads(gzip.decompress(Batch.from_file(spooled.read_bytes()).body))["events"]
     assert sum(event.get("name") == "memory.used_percent" for event in events) > 5
     assert platform.batches == []
+
+
+def test_no_thread_takes_a_stop_signal_from_the_one_that_waits_for_it(platform: Platform, agent: Agent) -> None:
+    with agent.running() as process:
+        until(lambda: len(platform.batches) > 3)
+        masks = [
+            line.split()[1]
+            for task in Path(f"/proc/{process.pid}/task").iterdir()
+            if task.name != str(process.pid)
+            for line in _read(task / "status").splitlines()
+            if line.startswith("SigBlk")
+        ]
+    assert len(masks) >= 2
+    assert all(int(mask, 16) & 1 << (signal.SIGTERM - 1) for mask in masks)
+
+
+def test_sigint_ends_it_too(platform: Platform, agent: Agent) -> None:
+    process = agent.start()
+    until(lambda: len(platform.batches) > 1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(6) == 0
 
 
 def test_sigterm_ends_it_soon_when_the_platform_hangs(platform: Platform, agent: Agent) -> None:
@@ -295,6 +319,11 @@ def test_it_says_that_it_is_not_enrolled(tmp_path: Path, fresh: Agent) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Not enrolled")
     assert not fresh.state_dir.exists()
+
+
+def _read(path: Path) -> str:
+    # A thread may end meanwhile.
+    return path.read_text() if path.exists() else ""
 
 
 def _has_more_than(platform: Platform, batches: int) -> bool:

@@ -1,10 +1,8 @@
 """The agent at work: collects, spools and sends until it is told to stop."""
 
-import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
 
 from opsfield_agent import __version__, identity, settings, urls
 from opsfield_agent.api import Api
@@ -22,6 +20,7 @@ from opsfield_agent.state import State
 
 log = logging.getLogger(__name__)
 
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # A request that is under way may end in this time; together they leave room in the 5 s that stopping may take.
 _SENDING_ENDS_SECONDS = 2.0
 _THREAD_ENDS_SECONDS = 1.0
@@ -33,15 +32,17 @@ def run(state: State, *, ca_file: str | None, most_spool_bytes: int = settings.M
     """Work until SIGTERM or SIGINT. Raises AgentError when it cannot begin."""
     identity.require(state)
     state.prepare()
-    with state.hold(), _stop_signal() as stop:
+    with state.hold():
         who = identity.require(state)
         log.info("Agent %s of workspace %s begins, version %s", who.agent_id, who.workspace_id, __version__)
         threading.stack_size(_STACK_BYTES)
         client = Client(_url(who), ca_file or who.ca_file)
-        _work(state, who, client, most_spool_bytes, stop)
+        # Blocked in all threads and waited for in one: a handler can miss a signal that another thread received.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        _work(state, who, client, most_spool_bytes)
 
 
-def _work(state: State, who: Identity, client: Client, most_spool_bytes: int, stop: threading.Event) -> None:
+def _work(state: State, who: Identity, client: Client, most_spool_bytes: int) -> None:
     progress = ProgressFile(state.progress)
     policies = PolicyStore(state.policy)
     policies.load()
@@ -68,7 +69,7 @@ def _work(state: State, who: Identity, client: Client, most_spool_bytes: int, st
     sending = threading.Thread(target=sender.run, name="sender", daemon=True)
     collecting.start()
     sending.start()
-    stop.wait()
+    signal.sigwait(_STOP_SIGNALS)
 
     log.info("The agent ends")
     collection.stop()
@@ -86,16 +87,3 @@ def _url(who: Identity) -> urls.Url:
         return urls.parse(who.url)
     except ValueError as error:
         raise AgentError(f"The identity's URL {who.url} is not one: {error}. Enroll again with --force.") from None
-
-
-@contextlib.contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that the signals to stop set."""
-    stop = threading.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
