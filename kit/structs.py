@@ -5,7 +5,8 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-_EXACT = 2**53
+# Beyond, two whole numbers may be the same double (and RFC 8785 has no form for them).
+_EXACT = 2**53 - 1
 
 
 def to_json(struct: Struct) -> dict[str, Any]:

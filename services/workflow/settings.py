@@ -1,7 +1,16 @@
 """Settings of the workflow service."""
 
+from pydantic import Field
+
 from kit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing of its own yet."""
+    """Beside those of every service."""
+
+    ops_address: str = Field(description="host:port (or a gRPC name) of the ops service.")
+    agent_runtime_address: str = Field(description="host:port (or a gRPC name) of the agent-runtime service.")
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {**super().addresses, "ops": self.ops_address, "agent-runtime": self.agent_runtime_address}

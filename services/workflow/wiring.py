@@ -1,11 +1,43 @@
 """What the workflow service consists of."""
 
+from kit import contract
+from kit.resources.handlers import ResourceHandlers
+from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wiring
+from services.workflow.consumers import subscription as runtime
+from services.workflow.executions.deadlines import deadline_sweep
+from services.workflow.executions.handlers import ExecutionHandlers
+from services.workflow.proposals.apply import proposal_sweep
+from services.workflow.proposals.ops_client import OpsClient
+from services.workflow.reasoners import Reasoners
+from services.workflow.summary.handlers import SummaryHandlers
+from services.workflow.triggers.consumer import subscription as triggers
+from services.workflow.triggers.kind import TRIGGERS
 
 NAME = "workflow"
 
+_SUMMARY = "GetExecutionSummary"
+
 
 def wire(foundation: Foundation) -> Wiring:
-    """Nothing yet beside the outbox that every service serves."""
-    del foundation
-    return Wiring(handlers={})
+    """What `python -m services.workflow` serves."""
+    database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
+    reasoners = Reasoners(foundation.services)
+    deadlines = deadline_sweep(database, relay_url, on_commit)
+    proposals = proposal_sweep(database, relay_url, on_commit, OpsClient(foundation.services))
+    return Wiring(
+        handlers={
+            **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
+            **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
+        },
+        subscriptions=(runtime(foundation.settings), triggers(reasoners)),
+        loops=(deadlines.run, proposals.run),
+    )
+
+
+def _executions(executions: object, summary: object) -> dict[str, Handler]:
+    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == "ExecutionService"]
+    return {
+        **bind([rpc for rpc in rpcs if rpc.name != _SUMMARY], executions),
+        **bind([rpc for rpc in rpcs if rpc.name == _SUMMARY], summary),
+    }

@@ -10,7 +10,7 @@ from kit.bootstrap import Passwords, bootstrap_database, with_database
 from kit.migrate import upgrade
 
 # The services with the most tables, and one with little but those that every service has.
-SERVICES = ("ops", "platform", "telemetry")
+SERVICES = ("ops", "platform", "telemetry", "workflow")
 
 TABLES = """
 SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
@@ -87,6 +87,7 @@ SEEN_BY_RELAY = {
     "ops": {"contracts", "invoices", "quotes", "tickets"},
     "platform": {"data_keys"},
     "telemetry": {"agents", "mass_silences", "silences"},
+    "workflow": {"executions"},
 }
 
 

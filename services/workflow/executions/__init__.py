@@ -1,0 +1,1 @@
+"""Executions: asked for, run elsewhere, ended once for each attempt."""

@@ -1,0 +1,1 @@
+"""What executions propose, and how it is done."""

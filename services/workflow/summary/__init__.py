@@ -1,0 +1,1 @@
+"""Executions at a glance: a part of the dashboard."""

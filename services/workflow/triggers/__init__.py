@@ -1,0 +1,1 @@
+"""Triggers: events that start reasoners."""
