@@ -6,4 +6,5 @@ from services.workflow.settings import Settings
 from services.workflow.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), wire)
+    settings = read(Settings)
+    run(NAME, settings, wire(settings))

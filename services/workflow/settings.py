@@ -1,5 +1,7 @@
 """Settings of the workflow service."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from kit.settings import ServiceSettings
@@ -10,6 +12,8 @@ class Settings(ServiceSettings):
 
     ops_address: str = Field(description="host:port (or a gRPC name) of the ops service.")
     agent_runtime_address: str = Field(description="host:port (or a gRPC name) of the agent-runtime service.")
+
+    audit_key_file: Path = Field(description="Ed25519 private key (PEM) that signs the audit trail.")
 
     @property
     def addresses(self) -> dict[str, str]:

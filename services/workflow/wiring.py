@@ -3,13 +3,17 @@
 from kit import contract
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind
-from kit.wiring import Foundation, Wiring
+from kit.wiring import Foundation, Wire, Wiring
+from services.workflow.audit.consumers import subscription as privileged_actions
+from services.workflow.audit.handlers import AuditHandlers
+from services.workflow.audit.sealer import AuditKey, Sealer
 from services.workflow.consumers import subscription as runtime
 from services.workflow.executions.deadlines import deadline_sweep
 from services.workflow.executions.handlers import ExecutionHandlers
 from services.workflow.proposals.apply import proposal_sweep
 from services.workflow.proposals.ops_client import OpsClient
 from services.workflow.reasoners import Reasoners
+from services.workflow.settings import Settings
 from services.workflow.summary.handlers import SummaryHandlers
 from services.workflow.triggers.consumer import subscription as triggers
 from services.workflow.triggers.kind import TRIGGERS
@@ -19,20 +23,31 @@ NAME = "workflow"
 _SUMMARY = "GetExecutionSummary"
 
 
-def wire(foundation: Foundation) -> Wiring:
+def wire(settings: Settings) -> Wire:
     """What `python -m services.workflow` serves."""
-    database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
-    reasoners = Reasoners(foundation.services)
-    deadlines = deadline_sweep(database, relay_url, on_commit)
-    proposals = proposal_sweep(database, relay_url, on_commit, OpsClient(foundation.services))
-    return Wiring(
-        handlers={
-            **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
-            **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
-        },
-        subscriptions=(runtime(foundation.settings), triggers(reasoners)),
-        loops=(deadlines.run, proposals.run),
-    )
+
+    def put_together(foundation: Foundation) -> Wiring:
+        database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
+        reasoners = Reasoners(foundation.services)
+        deadlines = deadline_sweep(database, relay_url, on_commit)
+        proposals = proposal_sweep(database, relay_url, on_commit, OpsClient(foundation.services))
+        sealer = Sealer(database, relay_url, AuditKey.from_file(settings.audit_key_file))
+        return Wiring(
+            handlers={
+                **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
+                **_of("AuditService", AuditHandlers()),
+                **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
+            },
+            subscriptions=(runtime(foundation.settings), triggers(reasoners), privileged_actions()),
+            loops=(deadlines.run, proposals.run, sealer.run),
+        )
+
+    return put_together
+
+
+def _of(service: str, handlers: object) -> dict[str, Handler]:
+    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == service]
+    return bind(rpcs, handlers)
 
 
 def _executions(executions: object, summary: object) -> dict[str, Handler]:

@@ -5,8 +5,8 @@ workspace's records at a time, so that those who write records do not queue at t
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,7 +14,7 @@ from kit import ids
 from kit.call import Call
 from kit.database import DATABASE_ERRORS, Database, relay_connection
 from kit.errors import Problem
-from kit.identity import Principal
+from kit.identity import Principal, private_key
 from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.workflow.audit import checkpoint, credential, did_key, store
@@ -38,6 +38,11 @@ class AuditKey:
 
     private: Ed25519PrivateKey
 
+    @classmethod
+    def from_file(cls, path: Path) -> "AuditKey":
+        """Raises ValueError when the file holds no Ed25519 private key in PEM, OSError when it cannot be read."""
+        return cls(private_key(path))
+
     @property
     def did(self) -> str:
         return did_key.did_of(self.private.public_key())
@@ -46,11 +51,10 @@ class AuditKey:
 class Sealer:
     """Run with `run()` until cancelled."""
 
-    def __init__(self, database: Database, relay_url: str, key: AuditKey, on_commit: Callable[[], None]) -> None:
+    def __init__(self, database: Database, relay_url: str, key: AuditKey) -> None:
         self._database = database
         self._relay_url = relay_url
         self._key = key
-        self._on_commit = on_commit
 
     async def run(self) -> None:
         """Never returns; any trouble with the database is logged and tried again."""

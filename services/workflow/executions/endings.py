@@ -5,6 +5,7 @@ Whatever else is to go with a decision or an end, in its transaction, stands her
 
 from kit.unit_of_work import UnitOfWork
 from opsfield.workflow.v1.executions_pb2 import Execution, WorkflowCompleted
+from services.workflow.audit.executions import note_decision, note_end
 from services.workflow.executions import messages, store
 from services.workflow.executions.rules import FINAL, Row
 
@@ -14,12 +15,14 @@ async def end(work: UnitOfWork, row: Row) -> Execution:
     assert row["status"] in FINAL
     message = messages.execution(await store.save(work, row))
     work.emit(WorkflowCompleted(execution=message), key=row["id"])
+    await note_end(work, row)
     return message
 
 
 async def decide(work: UnitOfWork, row: Row) -> Execution:
     """Write an execution that is locked and whose proposals have just been decided on, by somebody or by the policy."""
     assert row["decision"] is not None
+    await note_decision(work, row)
     return await keep(work, row)
 
 

@@ -2,8 +2,8 @@
 
 from kit import schema
 
-revision = "0020"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 AUDIT = """
 CREATE TYPE audit_kind AS ENUM ('execution', 'decision', 'privileged_action');
