@@ -146,8 +146,11 @@ def _field_name(json_name: str, descriptor: contract.MessageType) -> str:
 
 
 def _changes(fields: Parameters) -> str:
-    """`set the priority to high, the category to Email`"""
-    parts = [f"the {contract.snake_case(name).replace('_', ' ')} to {_short(value)}" for name, value in fields.items()]
+    """`set the category to Email, the priority to high`: by name, since a Struct's fields have no order."""
+    parts = [
+        f"the {contract.snake_case(name).replace('_', ' ')} to {_short(value)}"
+        for name, value in sorted(fields.items())
+    ]
     return f"set {', '.join(parts)}"
 
 
