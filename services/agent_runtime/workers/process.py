@@ -90,8 +90,9 @@ class WorkerProcess:
 
 def _environment() -> dict[str, str]:
     """Nothing of the service's own: no addresses, no keys, no passwords. Just where the code is."""
+    folders = (str(Path(each).resolve()) for each in dict.fromkeys(sys.path) if Path(each).is_dir())
     return {
-        "PYTHONPATH": os.pathsep.join(str(Path(each).resolve()) for each in dict.fromkeys(sys.path) if Path(each).is_dir()),
+        "PYTHONPATH": os.pathsep.join(folders),
         "LANG": "C.UTF-8",
         # Each thread's arena reserves 64 MiB of addresses, which count as memory.
         "MALLOC_ARENA_MAX": "2",
