@@ -69,6 +69,7 @@ class UnitOfWork(Session):
         self._response: bytes | None = None
         self._audited: dict[str | None, int | None] = {}
         self._looked_up: dict[Hashable, Any] = {}
+        self._afterwards: list[Callable[[], None]] = []
         # Tables and ids of what is known to be there, and stays so until the end.
         self.held: set[tuple[str, str]] = set()
 
@@ -85,6 +86,10 @@ class UnitOfWork(Session):
         provided its row was written or locked in this transaction before."""
         self._events.append(compose(message, key=key, service=self._service, call=self.call))
         self.emitted = True
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Call this once all is committed: to wake someone who looks at the rows, say. A crash in between loses it."""
+        self._afterwards.append(action)
 
     def audit(self, resource_id: str | None, version: int | None) -> None:
         """Write down that the caller changed this, and to which version; once for each resource."""
@@ -126,6 +131,7 @@ class UnitOfWork(Session):
         part = UnitOfWork(self._connection, call, self._service)
         yield part
         await part.finish()
+        self._afterwards += part._afterwards
 
     async def claim_key(self, fingerprint: bytes) -> None:
         """Make the key ours, or set `replay`. Raises Conflict while its first use is in flight, Invalid when it was
@@ -157,6 +163,10 @@ class UnitOfWork(Session):
         claimed = await self.fetchval(_CLAIM_EVENT, event.workspace_id, consumer, event.id, self.now)
         faults.point("after-inbox")
         return bool(claimed)
+
+    def committed(self) -> None:
+        for action in self._afterwards:
+            action()
 
     async def finish(self) -> None:
         """Write what goes with the change; the commit follows."""
@@ -195,6 +205,7 @@ async def unit_of_work(database: Database, call: Call, *, service: str) -> Async
             await work.finish()
         faults.point("before-commit")
     faults.point("after-commit")
+    work.committed()
 
 
 def fingerprint(call: Call, request: Message, key: bytes) -> bytes:

@@ -1,7 +1,41 @@
 """Settings of the agent-runtime service."""
 
+from typing import Self
+
+from pydantic import Field, model_validator
+
 from kit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing of its own yet."""
+    """Beside those of every service."""
+
+    integrations_address: str = Field(description="host:port (or a gRPC name) of the integrations service.")
+    ops_address: str = Field(description="The same of the ops service, which reasoners read.")
+    portal_address: str = Field(description="The same of the portal service.")
+    telemetry_address: str = Field(description="The same of the telemetry service.")
+    workflow_address: str = Field(description="The same of the workflow service.")
+
+    workers: int = Field(2, ge=1, le=64, description="Worker processes: how many reasoners run at a time.")
+    worker_memory_mb: int = Field(512, ge=128, le=65536, description="How much memory a worker may take, in MiB.")
+    most_running_per_agent: int = Field(16, ge=1, le=1000, description="Runs of one agent at a time.")
+    lease_seconds: float = Field(15, ge=2, le=300, description="Silence of a replica after which its jobs are taken.")
+
+    test_reasoners: str = Field("", description="For tests: a module whose REASONERS are offered as well.")
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {
+            **super().addresses,
+            "integrations": self.integrations_address,
+            "ops": self.ops_address,
+            "portal": self.portal_address,
+            "telemetry": self.telemetry_address,
+            "workflow": self.workflow_address,
+        }
+
+    @model_validator(mode="after")
+    def _refuse_test_reasoners_in_production(self) -> Self:
+        if self.test_reasoners and self.environment == "production":
+            raise ValueError("TEST_REASONERS is for tests and refused in production")
+        return self

@@ -1,11 +1,80 @@
 """What the agent-runtime service consists of."""
 
-from kit.wiring import Foundation, Wiring
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kit import contract
+from kit.calls import Services
+from kit.rpc import Handler, bind
+from kit.wiring import Foundation, Wire, Wiring
+from services.agent_runtime.engines.builtin import BuiltinEngine
+from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
+from services.agent_runtime.engines.port import Engine
+from services.agent_runtime.failures.handlers import FailureHandlers
+from services.agent_runtime.failures.outboxes import Outboxes
+from services.agent_runtime.jobs.consumers import WorkflowConsumer
+from services.agent_runtime.jobs.leases import JobSweep
+from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.queues.handlers import QueueHandlers
+from services.agent_runtime.registry.handlers import RegistryHandlers
+from services.agent_runtime.settings import Settings
+from services.agent_runtime.smoke.handlers import SmokeHandlers
+from services.agent_runtime.workers.pool import WorkerPool
+from services.agent_runtime.workers.reasoning import load
 
 NAME = "agent-runtime"
 
 
-def wire(foundation: Foundation) -> Wiring:
-    """Nothing yet beside the outbox that every service serves."""
-    del foundation
-    return Wiring(handlers={})
+@dataclass(frozen=True)
+class Parts:
+    """What handlers work with."""
+
+    engine: Engine
+    runtime: Runtime
+    services: Services
+
+
+def handlers(parts: Parts) -> Mapping[str, Handler]:
+    """Handlers of its rpcs, by gRPC path."""
+    areas = (
+        RegistryHandlers(parts.engine, parts.runtime.dispatcher),
+        QueueHandlers(parts.engine),
+        FailureHandlers(Outboxes(parts.services), parts.runtime.wake),
+        SmokeHandlers(parts.services),
+    )
+    rpcs = [rpc for rpc in contract.load() if rpc.owner == NAME]
+    found: dict[str, Handler] = {}
+    for area in areas:
+        found |= bind([rpc for rpc in rpcs if hasattr(area, contract.snake_case(rpc.name))], area)
+    return found
+
+
+def wire(settings: Settings) -> Wire:
+    """What `python -m services.agent_runtime` serves."""
+
+    def put_together(foundation: Foundation) -> Wiring:
+        engine = _builtin_engine(settings, foundation.services)
+        database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
+        runtime = Runtime(
+            engine,
+            database,
+            relay_url,
+            most_per_agent=settings.most_running_per_agent,
+            lease_seconds=settings.lease_seconds,
+            on_commit=on_commit,
+        )
+        consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
+        return Wiring(
+            handlers=handlers(Parts(engine, runtime, foundation.services)),
+            subscriptions=(consumer.subscription(),),
+            loops=(runtime.run, JobSweep(database, relay_url, engine.reasoners, on_commit=on_commit).run),
+        )
+
+    return put_together
+
+
+def _builtin_engine(settings: Settings, services: Services) -> BuiltinEngine:
+    modules = (settings.test_reasoners,) if settings.test_reasoners else ()
+    pool = WorkerPool(settings.workers, memory_mb=settings.worker_memory_mb, modules=modules)
+    calls = OpsCalls(services)
+    return BuiltinEngine(load(*modules), pool, lambda task: GrpcOpsReader(calls, task))

@@ -1,0 +1,79 @@
+"""The engine that is built in: it gathers in the service and reasons in worker processes."""
+
+from collections.abc import Callable, Mapping
+
+from kit.errors import NotFound, Problem
+from kit.logs import get_logger
+from services.agent_runtime.engines.port import Failed, Json, Outcome, Succeeded, Task
+from services.agent_runtime.reasoners.reasoner import OpsReader, Reasoner
+from services.agent_runtime.workers import frames
+from services.agent_runtime.workers.pool import WorkerPool
+from services.agent_runtime.workers.process import OutOfMemory, WorkerLost
+from services.agent_runtime.workers.worker import one_line
+
+log = get_logger(__name__)
+
+
+class BuiltinEngine:
+    """`reader` makes what `gather` reads with."""
+
+    name = "builtin"
+    version = "1"
+
+    def __init__(
+        self, reasoners: Mapping[str, Reasoner], pool: WorkerPool, reader: Callable[[Task], OpsReader]
+    ) -> None:
+        self.reasoners = reasoners
+        self._pool = pool
+        self._reader = reader
+
+    @property
+    def slots(self) -> int:
+        return self._pool.size
+
+    @property
+    def workers(self) -> int:
+        return self._pool.workers
+
+    @property
+    def busy(self) -> int:
+        return self._pool.busy
+
+    async def serve(self) -> None:
+        await self._pool.serve()
+
+    async def run(self, task: Task) -> Outcome:
+        """Cancelled, its worker is gone by the time this returns."""
+        gathered = await self._gather(task)
+        return gathered if isinstance(gathered, Failed) else await self._reason(task, gathered)
+
+    async def _gather(self, task: Task) -> Json | Failed:
+        if task.reasoner.gather is None:
+            return {}
+        try:
+            return await task.reasoner.gather(self._reader(task), task.input)
+        except NotFound as problem:
+            return Failed("data_unavailable", problem.detail)
+        except Problem as problem:
+            return Failed("data_unavailable", problem.detail, passes=problem.retry_after is not None)
+        except Exception as error:
+            log.error("reasoner failed to gather", reasoner=task.reasoner.full_name, exc_info=error)
+            return Failed("reasoner_error", one_line(error))
+
+    async def _reason(self, task: Task, data: Json) -> Outcome:
+        name = task.reasoner.full_name
+        try:
+            answer = await self._pool.ask({"reasoner": name, "input": task.input, "data": data})
+        except OutOfMemory:
+            return Failed("out_of_memory", "It used more memory than a reasoner may.")
+        except WorkerLost as error:
+            return Failed("worker_lost", f"The worker that ran it was lost: {error}.", passes=True)
+        except frames.TooLong as error:
+            return Failed("output_invalid", f"The result is too long: {error}.")
+        except (ValueError, TypeError) as error:
+            return Failed("reasoner_error", f"What it gathered is no JSON: {one_line(error)}")
+        if "failure" in answer:
+            if "trace" in answer:
+                log.error("reasoner raised an error", reasoner=name, trace=answer["trace"])
+            return Failed(answer["failure"], answer["detail"])
+        return Succeeded(answer["output"], answer["evidence"], tuple(answer["proposals"]))

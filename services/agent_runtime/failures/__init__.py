@@ -1,0 +1,1 @@
+"""What failed and waits for somebody, of the runtime and of all services' outboxes."""

@@ -1,0 +1,1 @@
+"""Jobs: one for each attempt of an execution."""

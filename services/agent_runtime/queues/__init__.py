@@ -1,0 +1,1 @@
+"""What waits and runs, as seen by those who watch it."""

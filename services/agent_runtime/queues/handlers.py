@@ -1,0 +1,43 @@
+"""The rpcs about queues and health."""
+
+from kit.database import Session
+from kit.paging import Listing, page_of, sort_of
+from opsfield.agent_runtime.v1.runtime_pb2 import (
+    GetRuntimeHealthRequest,
+    ListQueuesRequest,
+    ListQueuesResponse,
+    Queue,
+    RuntimeHealth,
+)
+from services.agent_runtime.engines.port import Engine
+from services.agent_runtime.queues import store
+
+_LONG_SECONDS = 60.0
+
+
+class QueueHandlers:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def get_runtime_health(self, request: GetRuntimeHealthRequest, session: Session) -> RuntimeHealth:
+        """The workers are those of the replica that answers."""
+        del request
+        counts = await store.counts(session)
+        waits_long = (counts["oldest_waiting_seconds"] or 0) > _LONG_SECONDS
+        is_degraded = waits_long or self._engine.workers == 0
+        return RuntimeHealth(
+            status=RuntimeHealth.DEGRADED if is_degraded else RuntimeHealth.OK,
+            workers=self._engine.workers,
+            busy_workers=self._engine.busy,
+            **counts,
+        )
+
+    async def list_queues(self, request: ListQueuesRequest, session: Session) -> ListQueuesResponse:
+        listing = Listing.of(request, Queue.DESCRIPTOR)
+        rows, total = await store.LISTING.page(session, listing)
+        return ListQueuesResponse(
+            data=[Queue(**row) for row in rows],
+            page=page_of(listing, returned=len(rows), total=total),
+            sort=sort_of(listing),
+            filters=listing.filters,
+        )

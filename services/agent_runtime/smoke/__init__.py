@@ -1,0 +1,1 @@
+"""Whether executions run, tried out."""

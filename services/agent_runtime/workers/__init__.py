@@ -1,0 +1,1 @@
+"""Worker processes: where reasoners reason, with bounded memory and without a network."""
