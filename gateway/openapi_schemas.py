@@ -94,7 +94,7 @@ class Components:
         schema = self.field(each.field, shapes.inner(each.field, shape))
         if each.nullable:
             schema = _nullable(schema)
-        return schema | _annotations(each.field) | self.described(each.field)
+        return schema | _annotations(each.field, shape) | self.described(each.field)
 
     def _single(self, field: FieldDescriptor, shape: Shape) -> Json:
         if field.enum_type is not None:
@@ -129,11 +129,12 @@ def _scalar(field: FieldDescriptor, shape: Shape) -> Json:
     return schema | ({"format": written} if written else {})
 
 
-def _annotations(field: FieldDescriptor) -> Json:
-    """What a reader should know beside the type: a setting's default, that a secret never comes back."""
+def _annotations(field: FieldDescriptor, shape: Shape) -> Json:
+    """What a reader should know beside the type: a setting's default, that a secret which is sent never comes back."""
     setting = contract.setting_options(field)
     default = {"default": orjson.loads(setting.default)} if setting and setting.default else {}
-    return default | ({"writeOnly": True} if contract.field_options(field).sensitive else {})
+    is_secret = contract.field_options(field).sensitive and shape is not Shape.READ
+    return default | ({"writeOnly": True} if is_secret else {})
 
 
 def _nullable(schema: Json) -> Json:

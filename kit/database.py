@@ -109,7 +109,7 @@ class Database:
             await _roll_back(connection)
             raise
         finally:
-            if self._waiting or connection.is_closed():
+            if self._waiting or _is_gone(connection):
                 await self.pool.release(connection)
             else:
                 self._idle.append(connection)
@@ -117,7 +117,7 @@ class Database:
     async def _take(self) -> Connection:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
+            if not _is_gone(connection):
                 return connection
             await self.pool.release(connection)
         self._waiting += 1
@@ -190,6 +190,14 @@ async def _prepare(connection: "asyncpg.Connection[asyncpg.Record] | Connection"
 
 async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Instead of asyncpg's reset, a round trip per use: transactions here leave nothing behind on a connection."""
+
+
+def _is_gone(connection: Connection) -> bool:
+    """Whether the connection has ended: asked for, or by the server, when the pool may have let go of it already."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -81,6 +81,20 @@ async def test_a_connection_that_ended_while_idle_is_replaced(narrow: Sample) ->
     await eventually(lambda: works(narrow), seconds=5)
 
 
+async def test_connections_that_all_ended_while_idle_cost_nobody_an_error(sample: Sample) -> None:
+    async def slow(work: UnitOfWork) -> None:
+        await work.execute("SELECT pg_sleep(0.2)")
+
+    await asyncio.gather(*(sample.mutate(a_call(f"slow-{number}"), slow) for number in range(6)))
+    ended = await sample.admin.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sample_app'"
+    )
+    assert len(ended) >= 6
+    await asyncio.sleep(0.3)
+    for number in range(6):
+        await sample.mutate(a_call(f"after-{number}"), effect(f"after-{number}"))
+
+
 async def test_an_error_that_the_handler_swallows_is_not_committed_as_a_success(narrow: Sample) -> None:
     async def careless(work: UnitOfWork) -> None:
         await effect()(work)

@@ -106,4 +106,4 @@ def test_policies_are_each_workspaces_own(platform: Platform, api: Api, agent: A
         assert elsewhere.get("/edge-policies").json()["page"]["total"] == 0
         assert_problem(elsewhere.get(f"/edge-policies/{policy['id']}"), 404, "not-found")
         assert elsewhere.get("/edge-agent/policy").json()["sendSeconds"] == 30
-        assert_problem(elsewhere.get("/edge-agent/policy", params={"agentId": agent.id}), 404, "not-found")
+        assert_problem(elsewhere.get("/edge-agent/policy", params={"agentId": agent.id}), 422, "validation-failed")

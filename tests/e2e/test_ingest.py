@@ -152,7 +152,8 @@ def test_staff_sends_for_an_agent_that_it_names(platform: Platform, api: Api, ag
     assert api.post("/events/ingest", json=body, params={"agentId": agent.id}).status_code == 200
     assert latest(api, agent) == {"cpu.used_percent": 5}
     with platform.api() as elsewhere:
-        assert_problem(elsewhere.post("/events/ingest", json=body, params={"agentId": agent.id}), 404, "not-found")
+        answer = elsewhere.post("/events/ingest", json=body, params={"agentId": agent.id})
+        assert assert_problem(answer, 422, "validation-failed")["errors"][0]["path"] == "agentId"
 
 
 def test_ten_thousand_harmless_events_say_nothing_to_anyone(api: Api, agent: Agent) -> None:

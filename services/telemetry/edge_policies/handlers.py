@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from kit.database import Session
-from kit.errors import FieldError, Forbidden, Invalid, NotFound
+from kit.errors import FieldError, Forbidden, Invalid
 from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.telemetry.v1.edge_policies_pb2 import EffectivePolicy, GetEffectivePolicyRequest
+from services.telemetry.agents.speaking import agent_of, is_agent
 from services.telemetry.edge_policies import store
 from services.telemetry.edge_policies.effective import Policies
 
 # Whoever has none of these asks as an agent.
-_STAFF = frozenset({"msp_admin", "ops_engineer", "viewer"})
 
 
 class EdgePolicyHandlers(ResourceHandlers):
@@ -35,18 +35,14 @@ class EdgePolicyHandlers(ResourceHandlers):
 
     async def get_effective_policy(self, request: GetEffectivePolicyRequest, session: Session) -> EffectivePolicy:
         principal = session.call.principal
-        is_staff = principal.service is not None or principal.has_any(_STAFF)
-        agent_id = request.agent_id if request.HasField("agent_id") else principal.agent_id
-        if not is_staff and agent_id != principal.agent_id:
-            raise Forbidden("An agent may ask for its own policy only.", code="agent-not-own")
-        if agent_id is None and is_staff:
+        agent_id = agent_of(principal, request.agent_id if request.HasField("agent_id") else None)
+        if agent_id is None:
             return (await self._policies.of_workspace(session)).message
-        agent = await store.agent(session, agent_id) if agent_id else None
+        agent = await store.agent(session, agent_id)
         if agent is None or agent["state"] != "active":
-            if is_staff:
-                raise NotFound(f"There is no active agent {agent_id}.")
-            raise Forbidden("The agent is not known, or no longer.", code="agent-unknown")
-        assert agent_id is not None
+            if is_agent(principal):
+                raise Forbidden("The agent is not known, or no longer.", code="agent-unknown")
+            raise Invalid.fields(FieldError("agentId", "names no active agent of this workspace"))
         policy = await self._policies.of(
             session, client_id=agent["client_id"], site_id=agent["site_id"], agent_id=agent_id
         )

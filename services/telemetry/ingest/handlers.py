@@ -9,7 +9,7 @@ import msgspec
 from google.api.httpbody_pb2 import HttpBody
 
 from kit import ids
-from kit.errors import Forbidden, NotFound
+from kit.errors import FieldError, Forbidden, Invalid
 from kit.instants import instant
 from kit.live_settings import SettingsReader
 from kit.unit_of_work import UnitOfWork
@@ -118,7 +118,7 @@ class _Taking:
 async def _lock(work: UnitOfWork, agent_id: str) -> KnownAgent:
     agent = await agents.lock(work, agent_id)
     if agent is None and not is_agent(work.call.principal):
-        raise NotFound(f"There is no agent {agent_id} here.")
+        raise Invalid.fields(FieldError("agentId", "names no agent of this workspace"))
     if agent is None:
         raise Forbidden("There is no such agent in the workspace.", code="agent-unknown")
     if agent.state == "revoked":

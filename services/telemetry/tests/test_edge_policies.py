@@ -285,7 +285,7 @@ async def test_an_agent_that_is_not_known_gets_none(edge: Handlers, acme: Worksp
             await edge.effective(roles=AGENT, own=agent_id)
         assert refused.value.code == "agent-unknown"
     for agent_id in (revoked.id, foreign.id, str(uuid.uuid4())):
-        with pytest.raises(NotFound):
+        with pytest.raises(Invalid):
             await edge.effective(agent_id)
 
 
