@@ -71,7 +71,7 @@ class RuntimeConsumer:
         except OutputInvalidError as error:
             report = _unusable(told, str(error))
         apply_at_once = bool(report.proposals) and await self._is_applied_at_once(work, row)
-        rules.finish(row, report, apply_at_once=apply_at_once)
+        rules.finish(row, report, work.now, apply_at_once=apply_at_once)
         if row["decision"] is not None:
             await endings.decide(work, row)
         else:

@@ -142,11 +142,13 @@ async def test_what_cannot_be_started_is_no_fault_of_the_event(
     await create(workflow, name="a", input=[{"field": "ticketId", "path": "ticket.nothing"}])
     await create(workflow, name="b", reasoner="triage.unheard-of")
     await create(workflow, name="c", topic="invoice.overdue")
+    await create(workflow, name="broken", reasoner="triage.remote")
     await create(workflow, name="d")
     await created(runtime)
     await eventually(count(admin, workspace, "started"))
     assert await count(admin, workspace, "input_invalid")() == 1
     assert await count(admin, workspace, "reasoner_unknown")() == 1
+    assert await count(admin, workspace, "reasoner_broken")() == 1
     assert [each.created_by for each in await executions(workflow)] == ["trigger:d"]
 
 
