@@ -86,6 +86,9 @@ def test_each_attempt_ends_once_and_stays_as_it_ended(steps: list[tuple[str, Any
         if not changed:
             assert row == before
             continue
+        if step[0] in ("start", "finish", "propose"):
+            # What is told of another attempt changes nothing.
+            assert (step[1], row["attempt"]) == (before["attempt"], before["attempt"])
         if before["status"] in FINAL:
             # Only a retry leads out of an end, into another attempt.
             assert (step[0], row["status"], row["attempt"]) == ("retry", "queued", before["attempt"] + 1)
