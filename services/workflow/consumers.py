@@ -22,6 +22,8 @@ from services.workflow.proposals import policy
 
 NAME = "workflow-runtime"
 _MOST_PROPOSALS = 100
+# They are told with each end of the execution, in an event, which has to fit into what the broker takes (1 MB).
+_MOST_PROPOSED_BYTES = 500_000
 
 log = get_logger(__name__)
 
@@ -69,7 +71,7 @@ class RuntimeConsumer:
         except OutputInvalidError as error:
             report = _unusable(told, str(error))
         apply_at_once = bool(report.proposals) and await self._is_applied_at_once(work, row)
-        rules.finish(row, report, apply_at_once=apply_at_once)
+        rules.finish(row, report, work.now, apply_at_once=apply_at_once)
         if row["decision"] is not None:
             await endings.decide(work, row)
         else:
@@ -129,9 +131,12 @@ def _proposals(told: ExecutionFinished) -> list[Mapping[str, Any]]:
 
 def _digest(proposals: list[Mapping[str, Any]]) -> str:
     try:
-        return json_values.digest(json_values.canonical(proposals))
+        data = json_values.canonical(proposals)
     except ValueError as error:
         raise OutputInvalidError(f"A proposal {error}.") from error
+    if len(data) > _MOST_PROPOSED_BYTES:
+        raise OutputInvalidError(f"Its proposals have more than {_MOST_PROPOSED_BYTES} bytes.")
+    return json_values.digest(data)
 
 
 async def _keep(work: UnitOfWork, struct: Struct, name: str) -> str:

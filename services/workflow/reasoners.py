@@ -13,10 +13,12 @@ from referencing.exceptions import Unresolvable
 from kit import contract, structs
 from kit.call import Call
 from kit.calls import Passport, ServiceCall, Services
-from kit.errors import FieldError, Invalid, NotFound, Unavailable
+from kit.errors import Conflict, FieldError, Invalid, NotFound
 from kit.identity import Principal
 from opsfield.agent_runtime.v1 import runtime_pb2
 
+# The code of the problem of a reasoner whose schema cannot be used.
+BROKEN = "reasoner-broken"
 _SERVICE = "agent-runtime"
 _SECONDS = 5.0
 # How long an answer is believed.
@@ -37,7 +39,8 @@ class Reasoner:
     validator: Draft202012Validator
 
     def check(self, value: dict[str, Any]) -> None:
-        """Raises Invalid with every error at its place in `input`, when the value does not keep to the schema."""
+        """Raises Invalid with every error at its place in `input`, when the value does not keep to the schema,
+        and Conflict `reasoner-broken` when that cannot be used."""
         try:
             errors = [each for error in self.validator.iter_errors(value) for each in _field_errors(error)]
         except (Unresolvable, RecursionError) as error:
@@ -55,7 +58,8 @@ class Reasoners:
         self._known: dict[tuple[str, str, str], tuple[float, Reasoner]] = {}
 
     async def get(self, call: Call, agent: str, name: str) -> Reasoner:
-        """Raises NotFound `reasoner-unknown`, and Unavailable when agent-runtime does not answer."""
+        """Raises NotFound `reasoner-unknown`, Conflict `reasoner-broken`, and Unavailable when agent-runtime does not
+        answer."""
         key = (call.workspace_id, agent, name)
         kept = self._known.get(key)
         if kept is not None and monotonic() - kept[0] < _FRESH_SECONDS:
@@ -86,8 +90,8 @@ def _reasoner(agent: str, name: str, answer: runtime_pb2.Reasoner) -> Reasoner:
     return Reasoner(agent, name, answer.timeout_seconds, answer.most_tries, validator)
 
 
-def _broken(agent: str, name: str) -> Unavailable:
-    return Unavailable(f"The input schema of {agent}.{name} is not valid.", code="reasoner-broken", retry_after=60)
+def _broken(agent: str, name: str) -> Conflict:
+    return Conflict(f"The input schema of {agent}.{name} is not valid.", code=BROKEN)
 
 
 def _field_errors(error: Any) -> Iterator[FieldError]:

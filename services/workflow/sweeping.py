@@ -17,6 +17,8 @@ from kit.logs import get_logger
 Step = Callable[[str], Awaitable[bool]]
 
 _PAUSE_SECONDS = 1.0
+# After so many steps it is the next workspace's turn.
+_MOST_STEPS = 50
 
 log = get_logger(__name__)
 
@@ -54,8 +56,10 @@ class Sweep:
 
     async def _do(self, workspace_id: str) -> None:
         try:
-            while await self._step(workspace_id):
-                pass
+            for _ in range(_MOST_STEPS):
+                if not await self._step(workspace_id):
+                    return
+            self._wake()
         except (*DATABASE_ERRORS, Problem) as error:
             # One workspace's trouble keeps no other from its turn.
             log.warning("sweep failed", sweep=self._name, workspace=workspace_id, error=str(error))

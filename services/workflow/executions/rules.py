@@ -89,7 +89,7 @@ def start(row: Row, *, attempt: int, tries: int, at: datetime) -> bool:
     return True
 
 
-def finish(row: Row, report: Report, *, apply_at_once: bool) -> bool:
+def finish(row: Row, report: Report, now: datetime, *, apply_at_once: bool) -> bool:
     """The runtime is done with it. What it proposes waits for a decision, or is done where the policy says so."""
     if not is_awaited(row, report.attempt):
         return False
@@ -112,7 +112,7 @@ def finish(row: Row, report: Report, *, apply_at_once: bool) -> bool:
         row["proposals_digest"] = report.proposals_digest
         _move(row, "approval_required")
         if apply_at_once:
-            _approve(row, by="policy", reason=None, at=report.completed_at)
+            _approve(row, by="policy", reason=None, at=now)
     return True
 
 

@@ -99,7 +99,17 @@ class Caller:
         answer: Execution = await self.call("DecideExecution", request, **call)
         return answer
 
-    async def until(self, execution: Execution, status: "Execution.Status.ValueType") -> Execution:
+    async def until_final(self, execution: Execution) -> Execution:
+        """The execution, once it has ended."""
+
+        async def look() -> Execution | None:
+            found = await self.get(execution)
+            return found if found.is_final else None
+
+        found: Execution = await eventually(look)
+        return found
+
+    async def until(self, execution: Execution, status: int) -> Execution:
         """The execution, once it has this status."""
 
         async def look() -> Execution | None:

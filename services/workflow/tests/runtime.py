@@ -130,8 +130,12 @@ def finished(
         completed_at=NOW + timedelta(milliseconds=1500),
         tries=fields.pop("tries", 1),
         proposals=proposals,
-        **{name: structs.from_json(value) if isinstance(value, dict) else value for name, value in fields.items()},
+        **{name: _struct(value) if isinstance(value, dict) else value for name, value in fields.items()},
     )
+
+
+def _struct(value: dict[str, Any]) -> Any:
+    return structs.from_json(value)
 
 
 def proposal(action: str, summary: str = "It is so.", **parameters: Any) -> Proposal:

@@ -56,9 +56,9 @@ def take(row: Row, step: tuple[str, Any, Any]) -> bool:
             case "start":
                 return rules.start(row, attempt=which, tries=detail, at=NOW)
             case "finish":
-                return rules.finish(row, report(detail, attempt=which), apply_at_once=False)
+                return rules.finish(row, report(detail, attempt=which), NOW, apply_at_once=False)
             case "propose":
-                return rules.finish(row, report(attempt=which, proposals=True), apply_at_once=detail)
+                return rules.finish(row, report(attempt=which, proposals=True), NOW, apply_at_once=detail)
             case "cancel":
                 rules.cancel(row, NOW, None)
             case "retry":
@@ -86,6 +86,9 @@ def test_each_attempt_ends_once_and_stays_as_it_ended(steps: list[tuple[str, Any
         if not changed:
             assert row == before
             continue
+        if step[0] in ("start", "finish", "propose"):
+            # What is told of another attempt changes nothing.
+            assert (step[1], row["attempt"]) == (before["attempt"], before["attempt"])
         if before["status"] in FINAL:
             # Only a retry leads out of an end, into another attempt.
             assert (step[0], row["status"], row["attempt"]) == ("retry", "queued", before["attempt"] + 1)
@@ -115,7 +118,7 @@ def test_tries_of_the_runtime_and_of_callers_are_retries() -> None:
     assert row["retry_count"] == 0
     rules.start(row, attempt=1, tries=2, at=NOW + timedelta(seconds=1))
     assert (row["retry_count"], row["started_at"]) == (1, NOW + timedelta(seconds=1))
-    rules.finish(row, report("failed", tries=3), apply_at_once=False)
+    rules.finish(row, report("failed", tries=3), NOW, apply_at_once=False)
     assert (row["retry_count"], row["duration_ms"], row["failure_code"]) == (2, 1000, "reasoner_error")
     rules.retry(row, NOW)
     assert (row["retry_count"], row["tries"], row["deadline_at"]) == (3, 0, NOW + timedelta(seconds=60))
@@ -123,7 +126,7 @@ def test_tries_of_the_runtime_and_of_callers_are_retries() -> None:
 
 def test_a_decision_is_about_the_proposals_that_were_looked_at() -> None:
     row = queued()
-    rules.finish(row, report(proposals=True), apply_at_once=False)
+    rules.finish(row, report(proposals=True), NOW, apply_at_once=False)
     with pytest.raises(Conflict) as problem:
         rules.decide(row, "approved", "e" * 64, by="ada", reason=None, now=NOW)
     assert problem.value.code == "proposals-changed"
@@ -131,7 +134,7 @@ def test_a_decision_is_about_the_proposals_that_were_looked_at() -> None:
 
 def test_the_last_proposal_that_is_done_ends_it() -> None:
     row = queued()
-    rules.finish(row, report(proposals=True), apply_at_once=True)
+    rules.finish(row, report(proposals=True), NOW, apply_at_once=True)
     assert (row["status"], row["decision"]["decided_by"], rules.next_proposal(row)) == ("running", "policy", 0)
     assert rules.apply_proposal(row, 0, "r-1", NOW)
     assert not rules.apply_proposal(row, 0, "r-2", NOW)

@@ -71,7 +71,7 @@ async def test_what_is_no_reasoner_cannot_be_executed(workflow: Caller) -> None:
 
 
 async def test_a_schema_is_not_fetched_from_anywhere(workflow: Caller) -> None:
-    async with refused(503, "reasoner-broken"):
+    async with refused(409, "reasoner-broken"):
         await workflow.execute(reasoner="remote")
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from devstack.stack import Stack
 from kit.errors import Problem
-from opsfield.ops.v1 import clients_pb2, ticket_comments_pb2, tickets_pb2
+from opsfield.ops.v1 import alerts_pb2, clients_pb2, runbooks_pb2, ticket_comments_pb2, tickets_pb2
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from opsfield.platform.v1 import settings_pb2
 from opsfield.workflow.v1.executions_pb2 import Decision, Execution, Proposal
-from services.workflow.tests.caller import Caller, eventually, refused
+from services.workflow.tests.caller import Caller, refused
 from services.workflow.tests.runtime import Runtime, proposal
 from services.workflow.tests.told import topics
 
@@ -87,11 +87,18 @@ async def test_what_is_approved_is_done_and_shown_on_the_ticket(
 
 
 async def test_all_actions(workflow: Caller, ops: Caller, runtime: Runtime, ticket: Ticket, client_id: str) -> None:
+    alerts = [
+        await ops.call("CreateAlert", alerts_pb2.CreateAlertRequest(alert={**alert, "client_id": client_id}))
+        for alert in ({"source": "disk", "title": "Disk"}, {"source": "fan", "title": "Fan"})
+    ]
+    runbook = await ops.call("CreateRunbook", runbooks_pb2.CreateRunbookRequest(runbook={"title": "Printers"}))
     waiting = await proposed(
         workflow,
         runtime,
-        proposal("CREATE_TICKET", subject="New", clientId=client_id, tags=["a"]),
+        proposal("CREATE_TICKET", subject="New", clientId=client_id, tags=["a"], alertIds=[alerts[0].id]),
         proposal("COMMENT_TICKET", id=ticket.id, body="Have you tried?", visibility="public"),
+        proposal("LINK_RUNBOOK", "It helps.", id=ticket.id, runbookId=runbook.id),
+        proposal("LINK_ALERT", "Same thing.", alertId=alerts[1].id, ticketId=ticket.id),
         proposal("CREATE_INCIDENT", title="Down", severity="sev2", clientIds=[client_id]),
         proposal(
             "CREATE_INVOICE",
@@ -101,19 +108,21 @@ async def test_all_actions(workflow: Caller, ops: Caller, runtime: Runtime, tick
         ),
     )
     await workflow.decide(waiting)
-    done = await eventually(lambda: _final(workflow, waiting))
-    assert [each.problem for each in done.proposals] == ["", "", "", ""]
+    done = await workflow.until_final(waiting)
+    assert [each.problem for each in done.proposals] == [""] * 6
     assert done.status == Execution.SUCCEEDED
     assert all(each.resource_id for each in done.proposals)
-    [comment] = await comments(ops, ticket.id)
-    assert (comment.body, comment.visibility) == ("Have you tried?", ticket_comments_pb2.TicketComment.PUBLIC)
-    [shown] = await comments(ops, done.proposals[0].resource_id)
+    opened = await get_ticket(ops, tickets_pb2.Ticket(id=done.proposals[0].resource_id))
+    assert (opened.created_by, list(opened.alert_ids)) == ("agent:triage.classify", [alerts[0].id])
+    now = await get_ticket(ops, ticket)
+    assert (list(now.alert_ids), list(now.runbook_ids)) == ([alerts[1].id], [runbook.id])
+    assert [comment.body.partition(" (execution")[0] for comment in reversed(await comments(ops, ticket.id))] == [
+        "Have you tried?",
+        "triage.classify linked a runbook: It helps.",
+        "triage.classify linked an alert: Same thing.",
+    ]
+    [shown] = await comments(ops, opened.id)
     assert shown.body.startswith("triage.classify opened this ticket: It is so.")
-
-
-async def _final(workflow: Caller, execution: Execution) -> Execution | None:
-    found = await workflow.get(execution)
-    return found if found.is_final else None
 
 
 async def test_what_is_rejected_is_not_done(workflow: Caller, ops: Caller, runtime: Runtime, ticket: Ticket) -> None:
@@ -157,7 +166,7 @@ async def test_of_two_decisions_at_once_one_wins(
         )
         [problem] = [each for each in answers if isinstance(each, Problem)]
         assert problem.status == 409
-        done = await eventually(lambda waiting=waiting: _final(workflow, waiting))
+        done = await workflow.until_final(waiting)
         [winner] = [each for each in answers if isinstance(each, Execution)]
         assert done.decision == winner.decision
         assert (await topics(admin, workspace, done.id)).count("workflow.completed") == 1

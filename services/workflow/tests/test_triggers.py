@@ -71,12 +71,15 @@ async def test_an_event_starts_an_execution_once(
     body = await workflow.call("GetArtifact", pb2.GetArtifactRequest(ref=execution.input_ref))
     assert body.data == b'{"ticketId":"t-1"}'
     await created(runtime, "t-2")
-    await eventually(lambda: _is(executions(workflow), 2))
+    await until_there_are(workflow, 2)
     assert await count(admin, workspace, "started")() == 2
 
 
-async def _is(listed: Any, length: int) -> bool:
-    return len(await listed) == length
+async def until_there_are(workflow: Caller, number: int) -> None:
+    async def look() -> bool:
+        return len(await executions(workflow)) == number
+
+    await eventually(look)
 
 
 async def test_only_what_the_filter_matches(workflow: Caller, runtime: Runtime) -> None:
@@ -111,7 +114,7 @@ async def test_a_chain_comes_to_an_end(workflow: Caller, runtime: Runtime, works
     for depth in (1, 2, 3):
         # What an execution does at ops is told with its correlation id.
         await created(runtime, f"t-{depth}", correlation=correlation_id(cause.id))
-        await eventually(lambda depth=depth: _is(executions(workflow), depth + 1))
+        await until_there_are(workflow, depth + 1)
         cause = (await executions(workflow))[0]
         assert cause.causation_depth == depth
     await created(runtime, "t-4", correlation=correlation_id(cause.id))
@@ -125,7 +128,7 @@ async def test_completions_that_start_each_other_come_to_an_end(
     await create(workflow, topic="workflow.completed", input=[{"field": "ticketId", "path": "execution.id"}])
     await workflow.cancel(await workflow.execute())
     for depth in (1, 2, 3):
-        await eventually(lambda depth=depth: _is(executions(workflow), depth + 1))
+        await until_there_are(workflow, depth + 1)
         latest = (await executions(workflow))[0]
         assert latest.causation_depth == depth
         await workflow.cancel(latest)
@@ -139,11 +142,13 @@ async def test_what_cannot_be_started_is_no_fault_of_the_event(
     await create(workflow, name="a", input=[{"field": "ticketId", "path": "ticket.nothing"}])
     await create(workflow, name="b", reasoner="triage.unheard-of")
     await create(workflow, name="c", topic="invoice.overdue")
+    await create(workflow, name="broken", reasoner="triage.remote")
     await create(workflow, name="d")
     await created(runtime)
     await eventually(count(admin, workspace, "started"))
     assert await count(admin, workspace, "input_invalid")() == 1
     assert await count(admin, workspace, "reasoner_unknown")() == 1
+    assert await count(admin, workspace, "reasoner_broken")() == 1
     assert [each.created_by for each in await executions(workflow)] == ["trigger:d"]
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from kit.consumer import Subscription
-from kit.errors import Invalid, NotFound
+from kit.errors import Conflict, Invalid, NotFound
 from kit.events import ReceivedEvent
 from kit.formats import COMPILED
 from kit.logs import get_logger
@@ -14,7 +14,7 @@ from services.workflow.executions import starting
 from services.workflow.executions import store as executions
 from services.workflow.executions.starting import Cause
 from services.workflow.proposals.ops_client import execution_of
-from services.workflow.reasoners import Reasoners
+from services.workflow.reasoners import BROKEN, Reasoners
 from services.workflow.triggers import rules, store
 
 NAME = "workflow-triggers"
@@ -58,13 +58,16 @@ class TriggerConsumer:
         if await executions.started_by(work, trigger["id"], work.now - _MINUTE) >= trigger["most_per_minute"]:
             return "rate_limited", f"more than {trigger['most_per_minute']} in a minute"
         agent, _, name = trigger["reasoner"].partition(".")
-        try:
-            reasoner = await self._reasoners.get(work.call, agent, name)
-        except NotFound as error:
-            return "reasoner_unknown", error.detail
         cause = Cause(f"trigger:{trigger['name']}", depth=depth, trigger_id=trigger["id"], event_id=event.id)
         try:
+            reasoner = await self._reasoners.get(work.call, agent, name)
             execution = await starting.start(work, reasoner, rules.input_of(trigger["input"], event.data), cause)
+        except NotFound as error:
+            return "reasoner_unknown", error.detail
+        except Conflict as error:
+            if error.code != BROKEN:
+                raise
+            return "reasoner_broken", error.detail
         except Invalid as error:
             return "input_invalid", "; ".join(f"{each.path} {each.message}" for each in error.errors)
         return "started", execution.id

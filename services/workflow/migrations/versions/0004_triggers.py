@@ -29,7 +29,9 @@ CREATE INDEX triggers_topic ON triggers (workspace_id, topic) WHERE enabled AND 
 CREATE INDEX triggers_created ON triggers (workspace_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX triggers_search ON triggers USING gin (workspace_id, search gin_trgm_ops) WHERE deleted_at IS NULL;
 
-CREATE TYPE trigger_outcome AS ENUM ('started', 'rate_limited', 'too_deep', 'input_invalid', 'reasoner_unknown');
+CREATE TYPE trigger_outcome AS ENUM (
+    'started', 'rate_limited', 'too_deep', 'input_invalid', 'reasoner_unknown', 'reasoner_broken'
+);
 CREATE TABLE trigger_counts (
     workspace_id text NOT NULL,
     trigger_id uuid NOT NULL,
