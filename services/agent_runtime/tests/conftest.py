@@ -2,28 +2,29 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import pytest
 
 from devstack.stack import Stack
 from kit.bootstrap import Passwords, bootstrap_database, with_database
-from kit.call import Call
+from kit.calls import Services
 from kit.database import Database
+from kit.identity import Principal, TokenSigner
+from kit.migrate import upgrade
 from services.agent_runtime.engines.builtin import BuiltinEngine
 from services.agent_runtime.engines.port import Task
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
 from services.agent_runtime.reasoners.reasoner import OpsReader
-from services.agent_runtime.tests.workspace import Workspace, directly
+from services.agent_runtime.tests.services import Caller
+from services.agent_runtime.tests.workspace import Start, Workspace, directly, through
 from services.agent_runtime.workers.pool import WorkerPool
 from services.agent_runtime.workers.reasoning import load
-from kit.migrate import upgrade
 
 TRIAL = "services.agent_runtime.tests.trial"
 
@@ -57,16 +58,13 @@ async def database(bare_stack: Stack) -> AsyncIterator[Database]:
 
 @dataclass
 class Running:
-    """A runtime at work. `commits`: how often it was told to bring events to the broker."""
+    """A runtime at work."""
 
     runtime: Runtime
     pool: WorkerPool
     sweep: JobSweep
     consumer: WorkflowConsumer
     task: "asyncio.Task[None]"
-
-
-Start = Callable[..., Any]
 
 
 def no_reader(task: Task) -> OpsReader:
@@ -137,3 +135,26 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
         extra_env={"agent-runtime": environment},
     ) as stack:
         yield stack
+
+
+@pytest.fixture
+async def service_admin(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A superuser in the running service's database."""
+    connection = await asyncpg.connect(with_database(stack.admin_url, "agent_runtime"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def acme(stack: Stack, service_admin: "asyncpg.Connection[asyncpg.Record]") -> Workspace:
+    """A new, empty workspace, whose events reach the service over Kafka."""
+    return Workspace(f"w-{uuid.uuid4().hex}", service_admin, through(stack))
+
+
+@pytest.fixture
+async def caller(stack: Stack, acme: Workspace) -> AsyncIterator[Caller]:
+    """An engineer of that workspace, who calls the service."""
+    signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
+    services = Services({"agent-runtime": stack.address("agent-runtime")}, signer, timeout=30)
+    yield Caller(services, Principal("ada", frozenset({"ops_engineer"}), acme.id))
+    await services.close()

@@ -6,9 +6,9 @@ from typing import Any
 
 import asyncpg
 
-from services.agent_runtime.jobs import store
-from services.agent_runtime.tests.conftest import Start
-from services.agent_runtime.tests.workspace import STARTED, Workspace, eventually, is_gone, pid_in
+from kit.unit_of_work import unit_of_work
+from services.agent_runtime.jobs import callers, store
+from services.agent_runtime.tests.workspace import STARTED, Start, Workspace, eventually, is_gone, pid_in
 
 
 async def test_one_that_waits_never_runs(start: Start, workspace_of: Any, tmp_path: Path) -> None:
@@ -41,9 +41,7 @@ async def test_one_that_runs_is_really_stopped(start: Start, workspace_of: Any, 
     assert (told["outcome"], told["output"], told["tries"]) == ("cancelled", None, 1)
 
 
-async def test_one_that_another_replica_runs_is_stopped_there(
-    start: Start, workspace_of: Any, tmp_path: Path
-) -> None:
+async def test_one_that_another_replica_runs_is_stopped_there(start: Start, workspace_of: Any, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     async with start(workers=1) as running:
         acme = workspace_of(running)
@@ -78,9 +76,7 @@ async def test_a_cancellation_that_comes_before_its_request_is_remembered(start:
     assert [each["attempt"] for each in await acme.told(STARTED, execution)] == [2]
 
 
-async def test_an_earlier_attempts_cancellation_changes_nothing_of_a_later_one(
-    start: Start, workspace_of: Any
-) -> None:
+async def test_an_earlier_attempts_cancellation_changes_nothing_of_a_later_one(start: Start, workspace_of: Any) -> None:
     async with start() as running:
         acme = workspace_of(running)
         execution = await acme.ask("trial.fail")
@@ -138,9 +134,6 @@ async def test_a_result_counts_only_while_its_lease_holds(
 
 async def test_a_late_result_is_dropped(start: Start, workspace_of: Any, database: Any) -> None:
     """The heartbeat is not asked: the row itself refuses what comes under an old lease."""
-    from kit.unit_of_work import unit_of_work
-    from services.agent_runtime.jobs import callers
-
     acme = workspace_of(None)
     execution = await acme.ask("smoke.echo")
     job_id = (await acme.job(execution))["id"]

@@ -5,7 +5,8 @@ from typing import Any
 
 import asyncpg
 
-from services.agent_runtime.tests.conftest import Start
+from services.agent_runtime.jobs import store
+from services.agent_runtime.tests.workspace import Start
 
 PUSH = """
 INSERT INTO jobs (workspace_id, id, execution_id, attempt, agent, reasoner, input, deadline_at, correlation_id, state,
@@ -22,7 +23,6 @@ SELECT max(together) FROM (
     FROM jobs AS job WHERE agent = $1
 ) AS counts
 """
-Admin = asyncpg.Connection
 
 
 async def test_many_of_one_workspace_do_not_hold_up_another(start: Start, workspace_of: Any, admin: Any) -> None:
@@ -66,9 +66,7 @@ async def test_from_request_to_running_takes_less_than_a_tenth_of_a_second(start
     assert sorted(waits)[2] < 0.1, waits
 
 
-async def test_two_replicas_share_the_work_and_do_none_of_it_twice(
-    start: Start, workspace_of: Any, admin: Any
-) -> None:
+async def test_two_replicas_share_the_work_and_do_none_of_it_twice(start: Start, workspace_of: Any, admin: Any) -> None:
     acme = workspace_of(None)
     await admin.execute(PUSH, acme.id, "trial", 40, '{"seconds": 0.02}')
     async with start(workers=1), start(workers=1):
@@ -83,8 +81,6 @@ async def test_two_replicas_share_the_work_and_do_none_of_it_twice(
 
 
 async def test_a_long_queue_is_read_through_its_index(admin: Any, bare_stack: Any) -> None:
-    from services.agent_runtime.jobs import store
-
     await admin.execute(PUSH, "w-long", "trial", 5000, "{}")
     await admin.execute(PUSH, "w-short", "trial", 1, "{}")
     await admin.execute("ANALYZE jobs")

@@ -3,14 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from kit.database import Database, relay_connection
-from services.agent_runtime.tests.conftest import Start
-from services.agent_runtime.tests.workspace import STARTED, eventually, is_gone, pid_in
+from services.agent_runtime.tests.workspace import STARTED, Start, eventually, is_gone, pid_in
 
 
 async def test_a_worker_that_is_killed_is_replaced_and_its_job_run_again(
@@ -157,11 +157,7 @@ async def test_no_worker_is_left_when_the_service_is_gone(start: Start, workspac
     assert await is_gone(pid, 0.1)
 
 
-async def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
-    """However the parent ends, and whatever the worker is doing."""
-    import sys
-
-    program = """
+PROGRAM = """
 import asyncio, sys
 from services.agent_runtime.workers.process import WorkerProcess
 async def main():
@@ -169,8 +165,12 @@ async def main():
     await worker.ask({"reasoner": "trial.spin", "input": {"mark": sys.argv[1]}, "data": {}})
 asyncio.run(main())
 """
+
+
+async def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
+    """However the parent ends, and whatever the worker is doing."""
     mark = tmp_path / "mark"
-    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(mark))
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, str(mark))
     pid = await pid_in(mark)
     parent.kill()
     await parent.wait()

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from kit.errors import NotFound, Unavailable
-from services.agent_runtime.tests.conftest import Start
-from services.agent_runtime.tests.workspace import STARTED, is_gone, pid_in
+from services.agent_runtime.tests.workspace import STARTED, Start, is_gone, pid_in
 
 
 async def test_a_run_tells_that_it_started_and_what_came_of_it(start: Start, workspace_of: Any) -> None:

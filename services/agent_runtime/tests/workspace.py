@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from devstack.stack import Stack
 from kit import contract, events, ids, structs
 from kit.call import Call
 from kit.consumer import Handler
@@ -25,6 +26,8 @@ from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled, ExecutionReque
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 
 Json = dict[str, Any]
+# Runs a runtime for the length of a block: the fixture `start` says what it takes.
+Start = Callable[..., Any]
 TOLD = "SELECT payload::text FROM outbox WHERE workspace_id = $1 AND topic = $2 AND key = $3 ORDER BY sequence"
 STARTED = contract.event_topic(ExecutionStarted.DESCRIPTOR)
 FINISHED = contract.event_topic(ExecutionFinished.DESCRIPTOR)
@@ -109,12 +112,12 @@ def directly(consumer: WorkflowConsumer, database: Database) -> Callable[[Any, C
     return tell
 
 
-def through(broker: str) -> Callable[[Any, Call], Awaitable[None]]:
+def through(stack: Stack) -> Callable[[Any, Call], Awaitable[None]]:
     """Brings events over Kafka."""
 
     async def tell(message: Any, call: Call) -> None:
         event = events.compose(message, key=message.execution_id, service="workflow", call=call)
-        producer = await start_producer(broker, client_id="workflow-test")
+        producer = await start_producer(stack.kafka_bootstrap, client_id="workflow-test")
         try:
             await producer.send_and_wait(event.topic, value=event.body.encode(), key=event.key.encode())
         finally:
@@ -136,9 +139,14 @@ async def pid_in(mark: Path) -> int:
     """The process that left its mark last."""
 
     async def look() -> list[str]:
-        return mark.read_text().split() if mark.exists() else []
+        return marks(mark)
 
     return int((await eventually(look))[-1])
+
+
+def marks(mark: Path) -> list[str]:
+    """The processes that left their mark."""
+    return mark.read_text().split() if mark.exists() else []
 
 
 async def is_gone(pid: int, seconds: float = 5) -> bool:
