@@ -45,14 +45,22 @@ def _serve(requests: IO[bytes], answers: IO[bytes], modules: list[str]) -> None:
     while (request := frames.read(requests)) is not None:
         reasoner = reasoners[request["reasoner"]]
         try:
-            packed = frames.pack(reason(reasoner, request["input"], request["data"]))
+            answer = reason(reasoner, request["input"], request["data"])
         except MemoryError:
             raise
-        except (ValueError, TypeError, frames.TooLong) as error:
-            packed = frames.pack({"failure": "output_invalid", "detail": f"The result is no JSON: {one_line(error)}"})
         except (Exception, SystemExit) as error:
-            packed = frames.pack(_raised(error))
-        frames.write(answers, packed)
+            answer = _raised(error)
+        frames.write(answers, _packed(answer))
+
+
+def _packed(answer: Json) -> bytes:
+    try:
+        return frames.pack(answer)
+    except frames.TooLong as error:
+        detail = f"The result is too long: {error}."
+    except (ValueError, TypeError, RecursionError) as error:
+        detail = f"The result is no JSON: {one_line(error)}"
+    return frames.pack({"failure": "output_invalid", "detail": detail})
 
 
 def _raised(error: BaseException) -> Json:
