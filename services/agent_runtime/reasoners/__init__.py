@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
-from services.agent_runtime.reasoners import triage
+from services.agent_runtime.reasoners import assets, billing, sla, triage
 from services.agent_runtime.reasoners.reasoner import OpsReader, ProposedAction, Reasoner, Result
 
 __all__ = ["REASONERS", "OpsReader", "ProposedAction", "Reasoner", "Result"]
 
-REASONERS: Mapping[str, Reasoner] = {each.full_name: each for each in (*triage.REASONERS,)}
+REASONERS: Mapping[str, Reasoner] = {
+    each.full_name: each for each in (*triage.REASONERS, *sla.REASONERS, *billing.REASONERS, *assets.REASONERS)
+}

@@ -13,7 +13,7 @@ def document(fields: Schema) -> Schema:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **fields}
 
 
-def record(description: str, *, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
+def record(description: str, /, *, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
     """An object with these fields; those that are `optional` may be left out."""
     return {
         "type": "object",
