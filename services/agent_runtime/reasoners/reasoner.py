@@ -1,56 +1,68 @@
-"""What a reasoner is: what it reads, what it makes of that, and what it proposes."""
+"""What a reasoner is: what it may read, what it reasons, what it answers.
+
+A reasoner runs in two steps. `gather` reads what it needs, in the service; `reason` then works on nothing but its input
+and what was gathered, in a worker process that has neither a database nor a network. So this module imports neither.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+Json = dict[str, Any]
+
+
+class OpsReader(Protocol):
+    """What `gather` may read: the resources of the execution's workspace, as the HTTP API gives them (camelCase, times
+    as texts). At most 20 calls and 2,000 rows for one execution: past that it raises TooMuchRead."""
+
+    async def get(self, kind: str, resource_id: str) -> Json:
+        """One resource of a kind, named as in its path: `tickets`. Raises NotFound."""
+        ...
+
+    async def list(self, kind: str, *, limit: int = 200, **filters: Any) -> list[Json]:
+        """The first `limit` resources of a kind, at most 200. `filters` are the query parameters of the list's route,
+        among them `offset`, `sortBy`, `sortOrder` and `q`; enums as their words."""
+        ...
+
 
 @dataclass(frozen=True)
 class ProposedAction:
-    """A change that somebody may agree to. `action`: a word of workflow.v1 Proposal.Action, in lower case:
-    "create_ticket", "update_ticket", "comment_ticket", "link_runbook", "create_incident", "create_invoice",
-    "link_alert". `parameters` are as described there; `summary` says in a sentence what it would do and why."""
+    """A change that a reasoner proposes. `action`: a word of the workflow's Proposal.Action, `create_ticket`;
+    `summary`: what it would do and why, in a sentence."""
 
     action: str
-    parameters: dict[str, Any]
+    parameters: Json
     summary: str
 
 
 @dataclass(frozen=True)
 class Result:
-    """`output` keeps to the reasoner's schema; `evidence` holds the rows and rules that it rests on. Both are JSON."""
+    """`output` keeps to the reasoner's schema; `evidence` holds the rows and rules that it rests on."""
 
-    output: dict[str, Any]
-    evidence: dict[str, Any]
+    output: Json
+    evidence: Json
     proposals: tuple[ProposedAction, ...] = ()
-
-
-class OpsReader(Protocol):
-    """Reads what ops has, as its HTTP API answers. At most 20 calls and 2,000 rows per execution."""
-
-    async def get(self, kind: str, resource_id: str) -> dict[str, Any]:
-        """One resource of a kind ("tickets"). Raises kit.errors.NotFound."""
-
-    async def list(self, kind: str, *, limit: int = 200, **filters: Any) -> list[dict[str, Any]]:
-        """The first `limit` resources of a kind, at most 200. `filters` are the query parameters of the list's route,
-        among them `offset`, `sortBy`, `sortOrder` and `q`."""
 
 
 @dataclass(frozen=True)
 class Reasoner:
-    """`gather` reads, in the service, and gives what `reason` needs beside the input: JSON, with `now`. `reason` is
-    pure, and runs in a worker."""
+    """`reason` is pure: the same input and data give the same result, on any machine and at any time.
+
+    `timeout_seconds` bounds both steps together; `most_tries` is how often it is begun before it fails for good, which
+    counts when a worker is lost or what it reads cannot be reached, not when it raises an error of its own."""
 
     agent: str
     name: str
     description: str
-    input_schema: dict[str, Any]
-    output_schema: dict[str, Any]
+    # JSON schemas (draft 2020-12).
+    input_schema: Json
+    output_schema: Json
     timeout_seconds: int
     most_tries: int
-    gather: Callable[[OpsReader, dict[str, Any]], Awaitable[dict[str, Any]]] | None
-    reason: Callable[[dict[str, Any], dict[str, Any]], Result]
+    gather: Callable[[OpsReader, Json], Awaitable[Json]] | None
+    reason: Callable[[Json, Json], Result]
 
     @property
     def full_name(self) -> str:
+        """`triage.classify`"""
         return f"{self.agent}.{self.name}"

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-from kit.errors import NotFound
 from services.agent_runtime.reasoners.reading import now, one, rows
 from services.agent_runtime.reasoners.reasoner import OpsReader
 
@@ -16,6 +15,7 @@ CONTRACT = (
 )  # fmt: skip
 TICKET = ("number", "subject")
 ENTRY = ("ticketId", "startedAt", "billable", "billableMinutes", "invoicedAt")
+POLICY = ("calendar",)
 DRAFT = ("lines",)
 INVOICE = ("number", "clientId", "status", "currency", "balance", "dueOn", "issuedOn")
 DEBTOR = ("name", "email", "phone")
@@ -23,7 +23,7 @@ CONTACT = ("clientId", "name", "email", "phone", "mobile", "isBilling", "isPrima
 TASK = ("clientId", "status", "tags")
 _MOST_ENTRIES = 1000
 _MOST_TICKETS = 600
-_MOST_POLICIES = 3
+_MOST_POLICIES = 100
 
 
 async def for_draft_invoice(ops: OpsReader, input_: Row) -> Row:
@@ -77,16 +77,11 @@ async def for_dunning(ops: OpsReader, input_: Row) -> Row:
 
 async def _calendars(ops: OpsReader, contracts: list[Row]) -> dict[str, Row]:
     """Business hours, by SLA policy, of the contracts to which they matter."""
-    wanted = sorted({each["slaPolicyId"] for each in contracts if each["afterHoursRate"] and each["slaPolicyId"]})
-    found = {}
-    for policy_id in wanted[:_MOST_POLICIES]:
-        try:
-            policy = await ops.get("sla-policies", policy_id)
-        except NotFound:
-            continue
-        if policy["calendar"] is not None:
-            found[policy_id] = policy["calendar"]
-    return found
+    wanted = {each["slaPolicyId"] for each in contracts if each["afterHoursRate"] and each["slaPolicyId"]}
+    if not wanted:
+        return {}
+    policies = await rows(ops, "sla-policies", POLICY, most=_MOST_POLICIES)
+    return {each["id"]: each["calendar"] for each in policies if each["id"] in wanted and each["calendar"]}
 
 
 def _taxes(lines: list[Row] | None) -> list[Row]:

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-from kit.errors import NotFound
 from services.agent_runtime.reasoners.reading import now, one, rows
 from services.agent_runtime.reasoners.reasoner import OpsReader
 
@@ -33,7 +32,6 @@ async def for_classify(ops: OpsReader, input_: Row) -> Row:
     NotFound when there is no such ticket."""
     ticket = await one(ops, "tickets", input_["ticketId"], TICKET)
     client = ticket["clientId"]
-    contact = await _contact(ops, ticket["contactId"])
     contacts, assets, alerts, *solved = await asyncio.gather(
         rows(ops, "contacts", CONTACT, clientId=client, status="active"),
         rows(ops, "assets", ASSET, clientId=client),
@@ -47,7 +45,7 @@ async def for_classify(ops: OpsReader, input_: Row) -> Row:
     return {
         "now": now(),
         "ticket": ticket,
-        "contact": contact,
+        "contact": next((each for each in contacts if each["id"] == ticket["contactId"]), None),
         "contacts": contacts,
         "assets": assets,
         "alerts": alerts,
@@ -87,16 +85,6 @@ async def for_suggest_runbook(ops: OpsReader, input_: Row) -> Row:
     if ticket["category"]:
         solved = await rows(ops, "tickets", ("runbookIds",), category=ticket["category"], status="closed")
     return {"now": now(), "ticket": ticket, "runbooks": [_brief(each) for each in runbooks], "solved": solved}
-
-
-async def _contact(ops: OpsReader, contact_id: str | None) -> Row | None:
-    if contact_id is None:
-        return None
-    try:
-        return await one(ops, "contacts", contact_id, CONTACT)
-    except NotFound:
-        # Deleted meanwhile.
-        return None
 
 
 def _most_alarmed(alerts: list[Row]) -> list[str]:
