@@ -101,6 +101,8 @@ def _default(field: FieldDescriptor, text: str) -> Any:
 def _defaults(message: contract.MessageType, found: tuple[SettingKey, ...]) -> Message:
     settings = message_factory.GetMessageClass(message)()  # type: ignore[arg-type]
     for key in found:
+        # Also a group of nothing but empty lists is there.
+        _group(settings, key.fields).SetInParent()
         if key.default is not None:
             _set(settings, key, key.default)
     return settings
