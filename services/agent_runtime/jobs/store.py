@@ -68,7 +68,7 @@ WHERE workspace_id = $1 AND id = $2
 """
 _REVIVE = f"""
 UPDATE jobs SET state = 'waiting', outcome = NULL, tries = 0, started_at = NULL, finished_at = NULL, run_after = $3,
-    deadline_at = $3 + (deadline_at - created_at), created_at = $3
+    deadline_at = $3::timestamptz + (deadline_at - created_at), created_at = $3
 WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
 _FORGET = """

@@ -85,14 +85,14 @@ class Workspace:
         query = "SELECT * FROM jobs WHERE workspace_id = $1 AND execution_id = $2 AND attempt = $3"
         return dict(await self.admin.fetchrow(query, self.id, execution_id, attempt) or {})
 
-    async def until(self, execution_id: str, state: str, attempt: int = 1, seconds: float = 20) -> Json:
-        """Its row, once it is in that state."""
+    async def until(self, execution_id: str, state: str, attempt: int = 1, *, tries: int = 0) -> Json:
+        """Its row, once it is in that state, after so many tries at least."""
 
         async def look() -> Json | None:
             job = await self.job(execution_id, attempt)
-            return job if job and job["state"] == state else None
+            return job if job and job["state"] == state and job["tries"] >= tries else None
 
-        found: Json = await eventually(look, seconds)
+        found: Json = await eventually(look)
         return found
 
     def _call(self) -> Call:
