@@ -1,5 +1,7 @@
 """What the workflow service consists of."""
 
+from collections.abc import Mapping
+
 from kit import contract
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind
@@ -23,6 +25,15 @@ NAME = "workflow"
 _SUMMARY = "GetExecutionSummary"
 
 
+def handlers(reasoners: Reasoners) -> Mapping[str, Handler]:
+    """Handlers of its rpcs, by gRPC path."""
+    return {
+        **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
+        **_of("AuditService", AuditHandlers()),
+        **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
+    }
+
+
 def wire(settings: Settings) -> Wire:
     """What `python -m services.workflow` serves."""
 
@@ -33,11 +44,7 @@ def wire(settings: Settings) -> Wire:
         proposals = proposal_sweep(database, relay_url, on_commit, OpsClient(foundation.services))
         sealer = Sealer(database, relay_url, AuditKey.from_file(settings.audit_key_file))
         return Wiring(
-            handlers={
-                **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
-                **_of("AuditService", AuditHandlers()),
-                **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
-            },
+            handlers=handlers(reasoners),
             subscriptions=(runtime(foundation.settings), triggers(reasoners), privileged_actions()),
             loops=(deadlines.run, proposals.run, sealer.run),
         )

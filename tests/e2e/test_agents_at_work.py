@@ -1,6 +1,7 @@
 """Reasoners at work: events start them, they propose, somebody or the policy decides, and it can all be proved."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -102,6 +103,8 @@ def test_a_policy_applies_at_once_and_a_rejection_does_nothing(platform: Platfor
         settings = admin.get("/workspace/settings").json()["settings"]
         settings["automation"]["applyAtOnce"] = ["triage.*"]
         assert admin.put("/workspace/settings", json=settings).status_code == 200
+    # As long as a service may go by the settings before.
+    time.sleep(2.5)
     ticket = api.new_ticket(**OUTAGE)
     [done] = eventually(lambda: executions(api, status="succeeded"), seconds=40)
     assert done["decision"]["decidedBy"] == "policy"
