@@ -127,7 +127,13 @@ def workspace_of(
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The service and what it stands on. Where the others would listen, nobody does."""
-    environment = {"TEST_REASONERS": TRIAL, "LEASE_SECONDS": "3", "WORKERS": "2"}
+    environment = {
+        "TEST_REASONERS": TRIAL,
+        "LEASE_SECONDS": "3",
+        "WORKERS": "2",
+        # How long a consumer that was killed keeps its partitions from the next one.
+        "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
+    }
     async with Stack(
         tmp_path_factory.mktemp("stack"),
         services=("agent-runtime", "platform"),

@@ -6,11 +6,11 @@ import asyncpg
 import pytest
 
 from devstack.stack import Stack
-from kit.bootstrap import Passwords, bootstrap_database, with_database
+from kit.bootstrap import Passwords, bootstrap_database, database_name, with_database
 from kit.migrate import upgrade
 
 # The services with the most tables, and one with little but those that every service has.
-SERVICES = ("ops", "platform", "telemetry", "workflow")
+SERVICES = ("agent-runtime", "ops", "platform", "telemetry", "workflow")
 
 TABLES = """
 SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
@@ -49,7 +49,7 @@ async def catalogue(stack: Stack, service: str) -> AsyncIterator["asyncpg.Connec
         password = stack.layout.database_password.read_text().strip()
         await bootstrap_database(stack.admin_url, service, Passwords(password, password, password))
         await upgrade(service, stack.database_url(service, "owner"))
-    connection = await asyncpg.connect(with_database(stack.admin_url, service))
+    connection = await asyncpg.connect(with_database(stack.admin_url, database_name(service)))
     yield connection
     await connection.close()
 
@@ -84,6 +84,7 @@ async def test_every_table_has_one_policy_for_all_reads_and_writes_of_a_workspac
 # Tables that work for all workspaces at once sees, by column grants only as much of as it needs.
 SEEN_BY_RELAY = {
     "every service": {"outbox", "inbox", "idempotency_keys", "settings_copies"},
+    "agent-runtime": {"jobs"},
     "ops": {"contracts", "invoices", "quotes", "tickets"},
     "platform": {"data_keys"},
     "telemetry": {"agents", "mass_silences", "silences"},
@@ -95,7 +96,7 @@ async def test_no_other_policy_is_for_anyone_but_the_relay(
     catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
 ) -> None:
     others = [each for each in await catalogue.fetch(POLICIES) if each["policyname"] != "workspace"]
-    assert {tuple(each["roles"]) for each in others} == {(f"{service}_relay",)}
+    assert {tuple(each["roles"]) for each in others} == {(f"{database_name(service)}_relay",)}
     tables = {each["tablename"] for each in others}
     assert tables >= SEEN_BY_RELAY["every service"]
     assert tables == SEEN_BY_RELAY["every service"] | SEEN_BY_RELAY.get(service, set())
@@ -123,7 +124,7 @@ async def test_every_table_has_a_key(catalogue: "asyncpg.Connection[asyncpg.Reco
 async def test_no_role_of_the_service_can_get_round_row_level_security(
     catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
 ) -> None:
-    names = [f"{service}_{role}" for role in ("owner", "app", "relay")]
+    names = [f"{database_name(service)}_{role}" for role in ("owner", "app", "relay")]
     roles = await catalogue.fetch(ROLES, names)
     assert {role["rolname"] for role in roles} == set(names)
     assert [dict(role) for role in roles if any(value is True for value in role.values())] == []
@@ -132,11 +133,12 @@ async def test_no_role_of_the_service_can_get_round_row_level_security(
 async def test_the_roles_that_log_in_own_nothing_and_are_members_of_nothing(
     catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
 ) -> None:
-    assert {table["owner"] for table in await catalogue.fetch(TABLES)} == {f"{service}_owner"}
+    name = database_name(service)
+    assert {table["owner"] for table in await catalogue.fetch(TABLES)} == {f"{name}_owner"}
     memberships = "SELECT count(*) FROM pg_auth_members WHERE member = ANY($1::text[]::regrole[])"
-    assert await catalogue.fetchval(memberships, [f"{service}_app", f"{service}_relay"]) == 0
+    assert await catalogue.fetchval(memberships, [f"{name}_app", f"{name}_relay"]) == 0
     owned = "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = ANY($1)"
-    assert await catalogue.fetchval(owned, [f"{service}_app", f"{service}_relay"]) == 0
+    assert await catalogue.fetchval(owned, [f"{name}_app", f"{name}_relay"]) == 0
 
 
 async def test_no_view_shows_what_its_owner_may_see(catalogue: "asyncpg.Connection[asyncpg.Record]") -> None:
