@@ -88,7 +88,7 @@ SEEN_BY_RELAY = {
     "ops": {"contracts", "invoices", "quotes", "tickets"},
     "platform": {"data_keys"},
     "telemetry": {"agents", "mass_silences", "silences"},
-    "workflow": {"executions"},
+    "workflow": {"audit_records", "executions"},
 }
 
 
