@@ -29,7 +29,7 @@ def contract(index: int = 20, /, **fields: Any) -> Row:
     return row("contracts", index, **given)
 
 
-def draft(entries: list[Row], contracts: list[Row] | None = None, client: Row = CLIENT, **rows: Any) -> Result:
+def draft(entries: list[Row], contracts: list[Row] | None = None, client: Any = CLIENT, **rows: Any) -> Result:
     input_ = {"clientId": ACME, **rows.pop("input", {})}
     given = {"clients": [client], "tickets": [*TICKETS, FOREIGN], "time-entries": entries, **rows}
     return run("billing.draft_invoice", input_, {**given, "contracts": contracts or []})

@@ -90,6 +90,15 @@ def test_a_high_priority_is_not_lowered_on_a_hint() -> None:
     assert "priority" not in change(hinted)
 
 
+def test_what_is_surely_too_high_is_lowered_unless_somebody_raised_it() -> None:
+    ticket = new(
+        "Install the PDF editor", "Licence is in the portal, no hurry, when you have time", priority="critical"
+    )
+    assert change(classify(ticket))["priority"] == "low"
+    raised = [{"reason": "The board asks.", "tier": 2, "priority": "critical", "escalatedBy": "ada"}]
+    assert "priority" not in change(classify({**ticket, "escalations": raised}))
+
+
 def test_alerts_assets_and_important_people_count() -> None:
     plain = classify(new("Strange noise"), [])
     ticket = new("Strange noise", assetIds=[uid(20)], contactId=uid(30))

@@ -25,11 +25,6 @@ async def services(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
 
 
 @pytest.fixture
-def reader(services: Services) -> GrpcOps:
-    return GrpcOps(services)
-
-
-@pytest.fixture
 def reading(services: Services) -> Callable[[], GrpcOps]:
     """A reader that has read nothing yet, each time."""
     return lambda: GrpcOps(services)
@@ -48,9 +43,9 @@ async def test_classify_finds_how_such_tickets_were_solved(reading: Callable[[],
     assert agreed >= 0.8 * judged, "the demo workspace's categories are found"
 
 
-async def test_correlate_reads_alerts(reader: GrpcOps) -> None:
-    firing = await GrpcOps(reader._services).list("alerts", status="firing")
-    output = (await run_over("triage.correlate", {}, reader)).output
+async def test_correlate_reads_alerts(reading: Callable[[], GrpcOps]) -> None:
+    firing = await reading().list("alerts", status="firing")
+    output = (await run_over("triage.correlate", {}, reading())).output
     assert output["alertsConsidered"] >= len(firing) > 0
 
 
@@ -63,8 +58,8 @@ async def test_runbooks_are_suggested(reading: Callable[[], GrpcOps]) -> None:
     assert suggested > 0
 
 
-async def test_the_forecast_knows_history_and_load(reader: GrpcOps) -> None:
-    output = (await run_over("sla.forecast", {"hours": 168}, reader)).output
+async def test_the_forecast_knows_history_and_load(reading: Callable[[], GrpcOps]) -> None:
+    output = (await run_over("sla.forecast", {"hours": 168}, reading())).output
     assert output["openTickets"] > 0
     assert sum(each["openTickets"] for each in output["load"]) == output["openTickets"]
     assert any(each["medianMinutes"] for each in output["history"])
@@ -88,15 +83,15 @@ async def test_a_draft_is_taken_and_comes_to_what_was_said(reading: Callable[[],
     assert drafted == 3
 
 
-async def test_who_is_late_is_found(reader: GrpcOps) -> None:
-    overdue = await GrpcOps(reader._services).list("invoices", status="overdue")
-    output = (await run_over("billing.dunning", {}, reader)).output
+async def test_who_is_late_is_found(reading: Callable[[], GrpcOps]) -> None:
+    overdue = await reading().list("invoices", status="overdue")
+    output = (await run_over("billing.dunning", {}, reading())).output
     assert output["invoices"] >= len(overdue) > 0
     assert all(each["call"]["email"] or each["call"]["phone"] for each in output["accounts"])
 
 
-async def test_assets_are_judged(reader: GrpcOps) -> None:
-    output = (await run_over("assets.health", {}, reader)).output
+async def test_assets_are_judged(reading: Callable[[], GrpcOps]) -> None:
+    output = (await run_over("assets.health", {}, reading())).output
     assert output["assetsJudged"] > 20
     assert output["counts"]["good"] > 0
     faults = {fault["rule"] for each in output["assets"] for fault in each["faults"]}
