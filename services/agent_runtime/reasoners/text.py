@@ -86,6 +86,11 @@ def shortened(text: str, most: int) -> str:
     return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
 
+def counted(count: int, noun: str) -> str:
+    """The noun with its number: "1 ticket", "2 tickets"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _stem(word: str) -> str:
     if word.endswith("ies") and len(word) > _SHORTEST_STEM + 1:
         return word[:-3] + "y"

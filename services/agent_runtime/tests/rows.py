@@ -44,14 +44,14 @@ def uid(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
-def message_of(kind: type[Message], fields: Row) -> Message:
+def message_of(kind: type[Message], fields: Row) -> Any:
     """The message of what is written as the API has it. Raises ParseError for a field or a word that there is not."""
     return ParseDict(_as_protobuf(kind.DESCRIPTOR, fields), kind())
 
 
-def row(kind: str, number: int = 1, **fields: Any) -> Row:
+def row(kind: str, index: int = 1, /, **fields: Any) -> Row:
     """A row of a kind, with these fields; all others are empty."""
-    message = message_of(MESSAGES[kind], {"id": uid(number), **fields})
+    message = message_of(MESSAGES[kind], {"id": uid(index), **fields})
     found: Row = orjson.loads(json_encoding.encode(message))
     return found
 

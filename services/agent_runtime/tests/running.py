@@ -49,7 +49,7 @@ def check(name: str, result: Result) -> None:
     """All that is promised of any result."""
     Draft202012Validator(REASONERS[name].output_schema).validate(result.output)
     assert json.loads(json.dumps([result.output, result.evidence], allow_nan=False)) == [result.output, result.evidence]
-    assert len(result.proposals) <= MOST_PROPOSALS + 1
+    assert len(result.proposals) <= MOST_PROPOSALS
     for proposal in result.proposals:
         check_proposal(proposal)
         assert result.evidence["rules"], "nothing is proposed without a reason"

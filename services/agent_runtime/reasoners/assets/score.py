@@ -7,6 +7,7 @@ from typing import Any
 
 from services.agent_runtime.reasoners import times
 from services.agent_runtime.reasoners.assets.operating_systems import support_ends
+from services.agent_runtime.reasoners.text import counted
 
 Row = dict[str, Any]
 
@@ -57,7 +58,7 @@ def health_of(asset: Row, alerts: Sequence[Row], tickets: Sequence[Row], now: da
     faults = [*_reachable(asset, now), *_alerts(alerts), *_lifetime(asset, now), *_system(asset, now)]
     if tickets:
         points = min(_MOST_BY_TICKETS, _PER_TICKET * len(tickets))
-        faults.append(Fault("tickets", points, f"{len(tickets)} tickets in the last 90 days."))
+        faults.append(Fault("tickets", points, f"{counted(len(tickets), 'ticket')} in the last 90 days."))
     return Health(asset, sorted(faults, key=lambda fault: (-fault.points, fault.rule)))
 
 
@@ -83,7 +84,9 @@ def _alerts(alerts: Sequence[Row]) -> Iterable[Fault]:
         if points:
             left -= points
             what = ", ".join(str(alert["rule"] or alert["title"]) for alert in found[:3])
-            yield Fault(f"{severity} alerts", points, f"{len(found)} open alerts of severity {severity}: {what}.")
+            yield Fault(
+                f"{severity} alerts", points, f"{counted(len(found), 'open alert')} of severity {severity}: {what}."
+            )
 
 
 def _lifetime(asset: Row, now: datetime) -> Iterable[Fault]:

@@ -24,8 +24,9 @@ BODIES: Mapping[str, str] = {
         "pay within seven days. Without a payment or an agreement by then we have to consider pausing our services.\n"
     ),
     "escalation": (
-        "Dear {name},\n\nThe following is more than two months past due.\n\n{lines}\n\nTotal: {total}\n\nWe would like "
-        "to find a solution with you before we take further steps, and will call you about it.\n"
+        "Dear {name},\n\nThe oldest of the following has been due for more than sixty days.\n\n{lines}\n\n"
+        "Total: {total}\n\nWe would like to find a solution with you before we take further steps, and will call you "
+        "about it.\n"
     ),
 }
 

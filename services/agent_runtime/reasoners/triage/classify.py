@@ -88,7 +88,7 @@ def _proposals(
     if category.value and category.value != ticket["category"] and category.confidence >= SURE:
         changes["category"] = category.value
         why.append(f"category {category.value} ({category.confidence:.0%})")
-    if _is_better(priority, ticket["priority"]):
+    if _is_better(priority, ticket):
         changes["priority"] = priority.value
         why.append(f"priority {priority.value} ({priority.confidence:.0%}): {priority.reasons[0]}")
     if tier.value > (ticket["tier"] or 1) and tier.confidence >= SURE:
@@ -110,10 +110,14 @@ def _proposals(
     return proposals
 
 
-def _is_better(priority: Judgement, current: object) -> bool:
+def _is_better(priority: Judgement, ticket: Row) -> bool:
+    """Whether to propose it. What somebody has raised, giving a reason, is not held for too high."""
+    current = ticket["priority"]
     if priority.value == current:
         return False
     lowers = current in PRIORITIES and PRIORITIES.index(priority.value) < PRIORITIES.index(str(current))
+    if lowers and ticket["escalations"]:
+        return False
     return priority.confidence >= (SURE_TO_LOWER if lowers else SURE)
 
 

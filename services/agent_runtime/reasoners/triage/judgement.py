@@ -8,6 +8,7 @@ from statistics import median_low
 from typing import Any
 
 from services.agent_runtime.reasoners.cues import Found, found, quoted
+from services.agent_runtime.reasoners.text import counted
 from services.agent_runtime.reasoners.triage.similar import Similar
 from services.agent_runtime.reasoners.triage.words import (
     AREAS,
@@ -135,7 +136,9 @@ def priority_of(ticket: Row, impact: Impact, similar: Sequence[Similar]) -> Judg
         agreeing = sum(one.weight for one in alike if one.ticket["priority"] == value)
         total = sum(one.weight for one in alike)
         confidence = (confidence + min(1.0, total) * agreeing / total) / (1.0 + min(1.0, total))
-        reasons.append(f"Of {len(alike)} solved tickets like it, weighted, {agreeing / total:.0%} were {value}.")
+        reasons.append(
+            f"Of {counted(len(alike), 'solved ticket')} like it, weighted, {agreeing / total:.0%} were {value}."
+        )
     return Judgement(value, confidence, reasons)
 
 

@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 TICKET = (
     "number", "subject", "description", "clientId", "status", "priority", "category", "tier", "tags", "contactId",
-    "siteId", "assetIds", "alertIds", "runbookIds",
+    "siteId", "assetIds", "alertIds", "runbookIds", "escalations",
 )  # fmt: skip
 SOLVED = (
     "number", "subject", "description", "resolution", "clientId", "category", "priority", "tier", "resolvedAt",

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.agent_runtime.reasoners.evidence import evidence, rule
 from services.agent_runtime.reasoners.reasoner import ProposedAction, Result
-from services.agent_runtime.reasoners.text import Corpus, likeness, shared, terms
+from services.agent_runtime.reasoners.text import Corpus, counted, likeness, shared, terms
 
 Row = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _ranked(ticket: Row, runbooks: list[Row], solved: list[Row]) -> list[_Ranked
             reasons.append(f"It has the ticket's tags {', '.join(tags)}.")
         if used := uses[runbook["id"]]:
             score += min(_MOST_USES, _PER_USE * used)
-            reasons.append(f"It was linked to {used} solved tickets of this category.")
+            reasons.append(f"It was linked to {counted(used, 'solved ticket')} of this category.")
         if score >= _LEAST:
             ranked.append(_Ranked(runbook, alike, min(1.0, score), common, reasons))
     return sorted(ranked, key=lambda each: (-each.score, str(each.runbook["id"])))[:_MOST]

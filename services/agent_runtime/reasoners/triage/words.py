@@ -61,7 +61,7 @@ AREAS: tuple[Area, ...] = (
     ),
     Area(
         ("Hardware", "devices", "workstations"),
-        {"laptop*": 1.5, "monitor*": 1.5, "keyboard": 2, "mouse": 2, "battery": 2, "docking": 2, "dock": 1.5,
+        {"laptop*": 1.5, "monitor*": 2, "keyboard": 2, "mouse": 2, "battery": 2, "docking": 2, "dock": 1.5,
          "screen": 1, "headset": 2, "webcam": 2, "charger": 2, "disk": 1, "ssd": 1.5, "blue screen": 2, "fan": 1,
          "printer*": 0.75, "desktop": 1, "notebook": 1.5},
     ),
@@ -72,7 +72,7 @@ AREAS: tuple[Area, ...] = (
     ),
     Area(
         ("Onboarding", "new starter", "joiners"),
-        {"new starter*": 3, "new hire*": 3, "new employee*": 3, "new colleague*": 1.5, "onboard*": 3, "joiner*": 3,
+        {"new starter*": 3, "new hire*": 3, "new employee*": 3, "new colleague*": 0.75, "onboard*": 3, "joiner*": 3,
          "first day": 1.5, "starts on": 2},
     ),
     Area(
@@ -95,7 +95,7 @@ AREAS: tuple[Area, ...] = (
 # Above 0: it cannot wait. Below 0: it can.
 URGENCY: Cues = {
     "down": 2, "outage": 3, "cannot work": 3, "can't work": 3, "cannot save": 2, "cannot log in": 2,
-    "cannot sign in": 2, "not working": 1, "does not work": 1, "doesn't work": 1, "stopped working": 1.5,
+    "cannot sign in": 2, "not working": 1, "does not work": 1, "doesn't work": 1, "stopped": 1, "stopped working": 1,
     "urgent": 1.5, "urgently": 1.5, "asap": 1.5, "immediately": 1.5, "emergency": 2.5, "crash*": 1,
     "unreachable": 2, "offline": 1.5, "piling up": 2, "standstill": 3, "production": 1, "deadline": 1.5,
     "payroll": 1, "failed": 0.75, "out of space": 2, "0 bytes": 2, "ransom*": 3, "hacked": 3, "compromised": 2.5,
