@@ -11,7 +11,6 @@ from services.agent_runtime.engines.builtin import BuiltinEngine
 from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
 from services.agent_runtime.engines.port import Engine
 from services.agent_runtime.failures.handlers import FailureHandlers
-from services.agent_runtime.failures.outboxes import Outboxes
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
@@ -39,7 +38,7 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
     areas = (
         RegistryHandlers(parts.engine, parts.runtime.dispatcher),
         QueueHandlers(parts.engine),
-        FailureHandlers(Outboxes(parts.services), parts.runtime.wake),
+        FailureHandlers(parts.services),
         SmokeHandlers(parts.services),
     )
     rpcs = [rpc for rpc in contract.load() if rpc.owner == NAME]

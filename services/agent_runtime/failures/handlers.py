@@ -1,9 +1,10 @@
 """The rpcs about failures."""
 
-from collections.abc import Callable
-
+from kit import contract, ids
+from kit.call import Call
+from kit.calls import Passport, ServiceCall, Services
 from kit.database import Session
-from kit.errors import Conflict, IllegalTransition, NotFound
+from kit.errors import IllegalTransition, NotFound
 from kit.paging import Listing, page_of, sort_of
 from kit.unit_of_work import UnitOfWork
 from opsfield.agent_runtime.v1.runtime_pb2 import (
@@ -15,6 +16,7 @@ from opsfield.agent_runtime.v1.runtime_pb2 import (
     RetryOutboxFailureRequest,
 )
 from opsfield.common.v1.outbox_pb2 import OutboxEvent
+from opsfield.workflow.v1.executions_pb2 import RetryExecutionRequest
 from services.agent_runtime import memory_listing
 from services.agent_runtime.failures import store
 from services.agent_runtime.failures.outboxes import Outboxes
@@ -25,11 +27,12 @@ _SERVICE = "agent-runtime"
 
 
 class FailureHandlers:
-    """`wake` is called when there is something to run again."""
+    """Failures of all services, and what can be done about them."""
 
-    def __init__(self, outboxes: Outboxes, wake: Callable[[], None]) -> None:
-        self._outboxes = outboxes
-        self._wake = wake
+    def __init__(self, services: Services) -> None:
+        rpcs = {rpc.name: rpc for rpc in contract.owned_by("workflow")}
+        self._outboxes = Outboxes(services)
+        self._retry = ServiceCall(services, "workflow", rpcs["RetryExecution"])
 
     async def list_failures(self, request: ListFailuresRequest, session: Session) -> ListFailuresResponse:
         listing = Listing.of(request, Failure.DESCRIPTOR)
@@ -51,18 +54,24 @@ class FailureHandlers:
         return await self._outboxes.retry(request.id, work)
 
     async def retry_job_failure(self, request: RetryJobFailureRequest, work: UnitOfWork) -> JobFailure:
-        """It is begun again as often as at first, and has as much time. Raises NotFound, IllegalTransition when it has
-        not failed for good, Conflict when its execution has been tried again since."""
+        """Its execution is tried again, as workflow does it; a crash in between asks it under the same key again.
+        Raises NotFound, IllegalTransition when it has not failed for good, and what workflow refuses."""
         job = await jobs.lock(work, request.id)
         if job is None:
             raise NotFound(f"There is no job {request.id} here.")
         if job.state != "dead":
             raise IllegalTransition(f"The job is {job.state}; only one that is dead can be put back in the queue.")
-        if await jobs.has_later(work, job):
-            raise Conflict("The execution has been tried again since.", code="superseded")
-        revived = await jobs.revive(work, job)
-        work.afterwards(self._wake)
-        return _job_failure(revived)
+        await self._retry(RetryExecutionRequest(id=job.execution_id), _passport(work.call, job.id))
+        await jobs.settle_earlier(work, job.execution_id, job.attempt + 1)
+        settled = await jobs.lock(work, job.id)
+        assert settled is not None, "it is locked"
+        return _job_failure(settled)
+
+
+def _passport(call: Call, job_id: str) -> Passport:
+    assert call.idempotency_key is not None, "the rpc needs one"
+    key = ids.child_key(call.idempotency_key, job_id)
+    return Passport(call.principal, call.correlation_id, key, traceparent=call.traceparent)
 
 
 def _of_event(event: OutboxEvent) -> Failure:

@@ -45,6 +45,7 @@ class WorkflowConsumer:
         asked = _said(event, ExecutionRequested)
         for earlier in await store.lock_earlier(work, asked.execution_id, asked.attempt):
             await self._cancel(work, earlier, "a later attempt takes its place")
+        await store.settle_earlier(work, asked.execution_id, asked.attempt)
         added = await store.add(
             work,
             {

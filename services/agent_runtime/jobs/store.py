@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from kit import ids
-from kit.database import Session
 from kit.unit_of_work import UnitOfWork
 from services.agent_runtime.jobs.rules import Running, Waiting
 
@@ -38,7 +37,6 @@ SELECT {_COLUMNS} FROM jobs
 WHERE workspace_id = $1 AND execution_id = $2 AND attempt < $3 AND state IN ('waiting', 'running')
 ORDER BY attempt FOR UPDATE
 """
-_HAS_LATER = "SELECT EXISTS (SELECT FROM jobs WHERE workspace_id = $1 AND execution_id = $2 AND attempt > $3)"
 _TAKE = f"""
 UPDATE jobs SET state = 'running', tries = tries + 1, lease = $3, worker = $4, started_at = $5,
     lease_until = now() + make_interval(secs => $6)
@@ -66,10 +64,8 @@ _PUT_BACK = """
 UPDATE jobs SET state = 'waiting', run_after = $3, reason = $4, lease = NULL, lease_until = NULL
 WHERE workspace_id = $1 AND id = $2
 """
-_REVIVE = f"""
-UPDATE jobs SET state = 'waiting', outcome = NULL, tries = 0, started_at = NULL, finished_at = NULL, run_after = $3,
-    deadline_at = $3::timestamptz + (deadline_at - created_at), created_at = $3
-WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
+_SETTLE_EARLIER = """
+UPDATE jobs SET state = 'done' WHERE workspace_id = $1 AND execution_id = $2 AND attempt < $3 AND state = 'dead'
 """
 _FORGET = """
 DELETE FROM jobs WHERE workspace_id = $1 AND id IN (
@@ -176,11 +172,6 @@ async def lock_earlier(work: UnitOfWork, execution_id: str, attempt: int) -> lis
     return [Job(workspace_id, **row) for row in rows]
 
 
-async def has_later(session: Session, job: Job) -> bool:
-    """Whether there is a later attempt of its execution."""
-    return bool(await session.fetchval(_HAS_LATER, job.workspace_id, job.execution_id, job.attempt))
-
-
 async def take(work: UnitOfWork, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
     """The job, running, under a new lease. None when somebody else has it or it waits no more."""
     lease = ids.new_id()
@@ -216,11 +207,9 @@ async def put_back(work: UnitOfWork, job: Job, *, run_after: datetime, reason: s
     await work.execute(_PUT_BACK, job.workspace_id, job.id, run_after, reason)
 
 
-async def revive(work: UnitOfWork, job: Job) -> Job:
-    """A dead job, waiting again, with as much time as it had at first. It is locked."""
-    revived = _job(job.workspace_id, await work.fetchrow(_REVIVE, job.workspace_id, job.id, work.now))
-    assert revived is not None, "it is locked"
-    return revived
+async def settle_earlier(work: UnitOfWork, execution_id: str, attempt: int) -> None:
+    """Earlier attempts that failed for good need nobody any more: a later one takes their place."""
+    await work.execute(_SETTLE_EARLIER, work.call.workspace_id, execution_id, attempt)
 
 
 async def forget(work: UnitOfWork, before: datetime, most: int) -> int:

@@ -101,7 +101,9 @@ async def test_what_waits_for_long_is_no_good_health(caller: Caller, acme: Works
     assert (await caller.call("GetRuntimeHealth")).status == RuntimeHealth.OK
 
 
-async def test_a_job_that_failed_for_good_is_listed_and_can_be_put_back(caller: Caller, acme: Workspace) -> None:
+async def test_a_job_that_failed_for_good_is_listed_and_its_execution_tried_again(
+    stack: Stack, caller: Caller, acme: Workspace
+) -> None:
     execution = await acme.ask("trial.once")
     await acme.finished(execution)
     page = await caller.call("ListFailures", kind=Failure.JOB)
@@ -110,14 +112,29 @@ async def test_a_job_that_failed_for_good_is_listed_and_can_be_put_back(caller: 
     assert (failure.attempts, page.page.total) == (1, 1)
     assert "ended with code 3" in failure.reason
     assert (await caller.call("GetRuntimeHealth")).failed == 1
+    asked: list[Asked] = []
 
-    revived = await caller.call("RetryJobFailure", id=failure.id, key="k-1")
-    assert (revived.state, revived.tries, revived.execution_id) == (JobFailure.WAITING, 0, execution)
-    again = await caller.call("RetryJobFailure", id=failure.id, key="k-1")
-    assert (again, caller.replayed) == (revived, True)
-    assert (await acme.finished(execution, 2))["failureCode"] == "worker_lost"
+    async def retry(ask: Asked) -> Execution:
+        asked.append(ask)
+        return Execution(id=ask.request.id)
+
+    async with played(stack, "workflow", {"RetryExecution": retry}):
+        settled = await caller.call("RetryJobFailure", id=failure.id, key="k-1")
+        assert (settled.state, settled.execution_id) == (JobFailure.DONE, execution)
+        again = await caller.call("RetryJobFailure", id=failure.id, key="k-1")
+    assert (again, caller.replayed) == (settled, True)
+    assert [(each.request.id, each.principal.subject) for each in asked] == [(execution, "ada")]
+    assert (await caller.call("ListFailures", kind=Failure.JOB)).page.total == 0
     audited = "SELECT count(*) FROM audit_entries WHERE workspace_id = $1 AND operation LIKE '%RetryJobFailure'"
     assert await acme.admin.fetchval(audited, acme.id) == 1
+
+
+async def test_while_workflow_does_not_answer_a_failure_stays(caller: Caller, acme: Workspace) -> None:
+    execution = await acme.ask("trial.once")
+    await acme.finished(execution)
+    async with refused(503):
+        await caller.call("RetryJobFailure", id=str((await acme.job(execution))["id"]))
+    assert (await caller.call("ListFailures", kind=Failure.JOB)).page.total == 1
 
 
 async def test_only_a_dead_job_of_ones_own_workspace_can_be_put_back(caller: Caller, acme: Workspace) -> None:
@@ -137,23 +154,9 @@ async def test_only_a_dead_job_of_ones_own_workspace_can_be_put_back(caller: Cal
         await caller.call("RetryJobFailure", id="7")
     await acme.ask("smoke.echo", execution_id=dead, attempt=2)
     await acme.finished(dead, 2)
-    async with refused(409, "superseded"):
+    async with refused(409, "illegal-transition"):
         await caller.call("RetryJobFailure", id=dead_id)
-
-
-async def test_a_job_that_is_put_back_has_as_much_time_as_at_first(caller: Caller, acme: Workspace) -> None:
-    execution = await acme.ask("trial.once", seconds=100)
-    await acme.finished(execution)
-    await acme.admin.execute(
-        "UPDATE jobs SET created_at = created_at - interval '1 day', deadline_at = deadline_at - interval '1 day' "
-        "WHERE workspace_id = $1",
-        acme.id,
-    )
-    for ends in (2, 3):
-        await caller.call("RetryJobFailure", id=str((await acme.job(execution))["id"]))
-        await acme.finished(execution, ends)
-    job = await acme.job(execution)
-    assert 95 < (job["deadline_at"] - job["created_at"]).total_seconds() < 100.1
+    assert (await caller.call("ListFailures", kind=Failure.JOB)).page.total == 0
 
 
 def failed_event(service: str, **fields: Any) -> OutboxEvent:
