@@ -236,6 +236,13 @@ def _digest(path: str, body: raw_body_pb2.RawBody) -> str:
     return f"sha256-{sha256(head.encode() + body.data).hexdigest()}"
 
 
+def bind_service(owner: str, service: str, handlers: object) -> dict[str, Handler]:
+    """As `bind`, for the rpcs of one gRPC service (`TicketService`) of `owner`."""
+    return bind(
+        [rpc for rpc in contract.owned_by(owner) if rpc.descriptor.containing_service.name == service], handlers
+    )
+
+
 def _check_access(rpc: Rpc, principal: Principal) -> None:
     if rpc.access == "service_only" and principal.service is None:
         raise Forbidden("Only another service may call this.")

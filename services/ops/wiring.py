@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
-from kit.rpc import Handler, bind
+from kit.rpc import Handler, bind_service
 from kit.wiring import Foundation, Wiring
 from services.ops.billing.contracts.kind import CONTRACTS
 from services.ops.billing.handlers import DocumentHandlers
@@ -79,10 +78,10 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
     )
     return {
         **{path: handler for each in kinds for path, handler in each.by_path().items()},
-        **_of("TicketCommentService", TicketCommentHandlers(tickets)),
-        **_of("TicketSlaService", TicketSlaHandlers()),
-        **_of("BulkService", BulkHandlers({each.kind.name: each for each in kinds})),
-        **_of("SummaryService", SummaryHandlers()),
+        **bind_service(NAME, "TicketCommentService", TicketCommentHandlers(tickets)),
+        **bind_service(NAME, "TicketSlaService", TicketSlaHandlers()),
+        **bind_service(NAME, "BulkService", BulkHandlers({each.kind.name: each for each in kinds})),
+        **bind_service(NAME, "SummaryService", SummaryHandlers()),
     }
 
 
@@ -95,8 +94,3 @@ def wire(foundation: Foundation) -> Wiring:
         subscriptions=(telemetry(KINDS, foundation.settings),),
         loops=(breaches.run, billing.run),
     )
-
-
-def _of(service: str, handlers: object) -> dict[str, Handler]:
-    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == service]
-    return bind(rpcs, handlers)

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from kit import contract
-from kit.rpc import Handler, bind
+from kit.rpc import Handler, bind_service
 from kit.wiring import Foundation, Wire, Wiring
 from services.platform.secrets.envelope import Envelopes
 from services.platform.secrets.handlers import SecretHandlers
@@ -24,14 +23,9 @@ def key_encryption(settings: Settings) -> KeyEncryption:
 
 def handlers(keys: KeyEncryption) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
-    rpcs = [rpc for rpc in contract.load() if rpc.owner == NAME]
-
-    def of(service: str) -> list[contract.Rpc]:
-        return [rpc for rpc in rpcs if rpc.descriptor.containing_service.name == service]
-
     return {
-        **bind(of("SettingsService"), SettingsHandlers()),
-        **bind(of("SecretService"), SecretHandlers(Envelopes(keys))),
+        **bind_service(NAME, "SettingsService", SettingsHandlers()),
+        **bind_service(NAME, "SecretService", SecretHandlers(Envelopes(keys))),
     }
 
 

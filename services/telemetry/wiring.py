@@ -1,9 +1,6 @@
 """What the telemetry service consists of."""
 
-from collections.abc import Mapping
-
-from kit import contract
-from kit.rpc import Handler, bind
+from kit.rpc import bind_service
 from kit.wiring import Foundation, Wiring
 from services.telemetry.agents.handlers import AgentHandlers
 from services.telemetry.detection.silence import SilenceSweep
@@ -26,16 +23,13 @@ def wire(foundation: Foundation) -> Wiring:
     retention = RetentionSweep(foundation.relay_url, foundation.settings)
     return Wiring(
         handlers={
-            **_of("EnrollmentService", EnrollmentHandlers(OpsClient(foundation.services), foundation.tokens)),
-            **_of("AgentService", AgentHandlers()),
-            **_of("IngestService", IngestHandlers(foundation.settings, policies)),
+            **bind_service(
+                NAME, "EnrollmentService", EnrollmentHandlers(OpsClient(foundation.services), foundation.tokens)
+            ),
+            **bind_service(NAME, "AgentService", AgentHandlers()),
+            **bind_service(NAME, "IngestService", IngestHandlers(foundation.settings, policies)),
             **EdgePolicyHandlers(EDGE_POLICIES, (EDGE_POLICIES,), policies).by_path(),
-            **_of("FleetService", FleetHandlers()),
+            **bind_service(NAME, "FleetService", FleetHandlers()),
         },
         loops=(silence.run, retention.run),
     )
-
-
-def _of(service: str, handlers: object) -> Mapping[str, Handler]:
-    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == service]
-    return bind(rpcs, handlers)

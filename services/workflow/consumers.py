@@ -7,6 +7,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from kit import contract, structs
 from kit.consumer import Subscription
+from kit.event_messages import said
 from kit.events import ReceivedEvent
 from kit.instants import instant
 from kit.live_settings import SettingsReader
@@ -15,7 +16,6 @@ from kit.unit_of_work import UnitOfWork
 from opsfield.agent_runtime.v1.outcomes_pb2 import ExecutionFinished, ExecutionStarted
 from opsfield.workflow.v1.executions_pb2 import Execution
 from services.workflow import json_values
-from services.workflow.event_messages import said
 from services.workflow.executions import artifacts, endings, messages, rules, store
 from services.workflow.executions.rules import Report, Row
 from services.workflow.proposals import policy

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from kit import contract
 from kit.resources.handlers import ResourceHandlers
-from kit.rpc import Handler, bind
+from kit.rpc import Handler, bind, bind_service
 from kit.wiring import Foundation, Wire, Wiring
 from services.workflow.audit.consumers import subscription as privileged_actions
 from services.workflow.audit.handlers import AuditHandlers
@@ -29,7 +29,7 @@ def handlers(reasoners: Reasoners) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     return {
         **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
-        **_of("AuditService", AuditHandlers()),
+        **bind_service(NAME, "AuditService", AuditHandlers()),
         **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
     }
 
@@ -50,11 +50,6 @@ def wire(settings: Settings) -> Wire:
         )
 
     return put_together
-
-
-def _of(service: str, handlers: object) -> dict[str, Handler]:
-    rpcs = [rpc for rpc in contract.owned_by(NAME) if rpc.descriptor.containing_service.name == service]
-    return bind(rpcs, handlers)
 
 
 def _executions(executions: object, summary: object) -> dict[str, Handler]:

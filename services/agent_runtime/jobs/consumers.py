@@ -1,14 +1,10 @@
 """What workflow tells: what is to be run, and what is not to be run any more."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
-from google.protobuf.json_format import ParseDict, ParseError
-from google.protobuf.message import Message
-
-from kit import contract, structs, validation
+from kit import contract, structs
 from kit.consumer import Subscription
-from kit.errors import Invalid
+from kit.event_messages import said
 from kit.events import ReceivedEvent
 from kit.instants import instant
 from kit.logs import get_logger
@@ -17,8 +13,6 @@ from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled, ExecutionReque
 from services.agent_runtime.jobs import endings, store
 
 NAME = "agent-runtime-workflow"
-
-M = TypeVar("M", bound=Message)
 
 log = get_logger(__name__)
 
@@ -42,7 +36,7 @@ class WorkflowConsumer:
 
     async def execution_requested(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         """Raises Invalid for an event that cannot be: it is parked."""
-        asked = _said(event, ExecutionRequested)
+        asked = said(event.data, ExecutionRequested)
         for earlier in await store.lock_earlier(work, asked.execution_id, asked.attempt):
             await self._cancel(work, earlier, "a later attempt takes its place")
         await store.settle_earlier(work, asked.execution_id, asked.attempt)
@@ -64,25 +58,15 @@ class WorkflowConsumer:
 
     async def execution_cancelled(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         """One that runs is stopped by whoever runs it; its result counts no more from now on. Raises Invalid."""
-        said = _said(event, ExecutionCancelled)
+        cancelled = said(event.data, ExecutionCancelled)
         # The key of the attempt makes two who come at once wait for each other.
-        if remembered := await store.remember_cancelled(work, said.execution_id, said.attempt):
+        if remembered := await store.remember_cancelled(work, cancelled.execution_id, cancelled.attempt):
             endings.tell_cancelled(work, remembered)
             return
-        job = await store.lock_attempt(work, said.execution_id, said.attempt)
+        job = await store.lock_attempt(work, cancelled.execution_id, cancelled.attempt)
         if job is not None and job.state in ("waiting", "running"):
             await self._cancel(work, job, "somebody cancelled it")
 
     async def _cancel(self, work: UnitOfWork, job: store.Job, reason: str) -> None:
         await endings.cancel(work, job, reason)
         work.afterwards(lambda: self._stop(job.id))
-
-
-def _said(event: ReceivedEvent, message_class: type[M]) -> M:
-    """The event's message, its limits checked; what is new since is left aside. Raises Invalid."""
-    try:
-        message = ParseDict(event.data, message_class(), ignore_unknown_fields=True)
-    except ParseError as error:
-        raise Invalid(f"The event does not hold a {message_class.DESCRIPTOR.name}: {error}") from error
-    validation.check(message)
-    return message

@@ -1,14 +1,12 @@
 """What telemetry tells: conditions become alerts, observations of assets their status."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
-from kit import contract, validation
+from kit import contract, event_messages
 from kit.consumer import Subscription
-from kit.errors import Conflict, Invalid, NotFound
+from kit.errors import Conflict, NotFound
 from kit.events import ReceivedEvent
 from kit.live_settings import SettingsReader
 from kit.logs import get_logger
@@ -53,7 +51,7 @@ class TelemetryConsumer:
         self._assets = AssetHandlers(ASSETS, kinds)
 
     async def condition_raised(self, event: ReceivedEvent, work: UnitOfWork) -> None:
-        said = _said(event, ConditionRaised)
+        said = _fields(event, ConditionRaised)
         asset = await self._asset_of(work, said)
         # What a condition says has the same names as in an alert; it says nothing of the others.
         alert = {each.name: said.get(each.name) for each in ALERTS.writable}
@@ -89,13 +87,13 @@ class TelemetryConsumer:
         return known
 
     async def condition_cleared(self, event: ReceivedEvent, work: UnitOfWork) -> None:
-        said = _said(event, ConditionCleared)
+        said = _fields(event, ConditionCleared)
         # No later than now: one clock that is ahead would make all later signals look late.
         seen_at = min(said["observed_at"], work.now)
         await intake.clear(work, self._alerts, said["fingerprint"], seen_at=seen_at)
 
     async def asset_observed(self, event: ReceivedEvent, work: UnitOfWork) -> None:
-        said = _said(event, AssetObserved)
+        said = _fields(event, AssetObserved)
         asset_id = said["asset_id"] or await discovery.asset_of(work, self._assets, said)
         if asset_id is None:
             # Deleted, say: it comes back when the agent tells anew what it is.
@@ -113,24 +111,7 @@ class TelemetryConsumer:
             log.info("observation left aside", asset=asset_id, reason=conflict.detail)
 
 
-def _said(event: ReceivedEvent, message_class: type[Message]) -> Row:
+def _fields(event: ReceivedEvent, message_class: type[Message]) -> Row:
     """The fields of the event's message, their limits checked; what is new since is left aside. Raises Invalid."""
-    data = _with_enum_names(event.data, message_class.DESCRIPTOR)
-    try:
-        message = ParseDict(data, message_class(), ignore_unknown_fields=True)
-    except ParseError as error:
-        raise Invalid(f"The event does not hold a {message_class.DESCRIPTOR.name}: {error}") from error
-    validation.check(message)
+    message = event_messages.said(event.data, message_class)
     return row_of(message, message.DESCRIPTOR.fields)  # type: ignore[arg-type] # stubs name one type twice
-
-
-def _with_enum_names(data: Mapping[str, Any], descriptor: contract.MessageType) -> dict[str, Any]:
-    """The JSON of events as protobuf's parser wants it: enum words in upper case."""
-    found = dict(data)
-    for field in descriptor.fields:
-        value = found.get(field.json_name)
-        if field.enum_type is not None and isinstance(value, str):
-            found[field.json_name] = value.upper()
-        elif field.message_type is not None and isinstance(value, dict):
-            found[field.json_name] = _with_enum_names(value, field.message_type)
-    return found

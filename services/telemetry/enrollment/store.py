@@ -16,11 +16,7 @@ _TOKENS = (
 _FORGET = "DELETE FROM enrollment_tokens WHERE workspace_id = $1 AND expires_at < $2"
 _SUPERSEDE = """
 UPDATE enrollment_tokens SET is_superseded = true, expires_at = least(expires_at, $4)
-WHERE workspace_id = $1 AND client_id = $2 AND site_id IS NOT DISTINCT FROM $3 AND expires_at > $4
-"""
-_MARK_SUPERSEDED = """
-UPDATE enrollment_tokens SET is_superseded = true
-WHERE workspace_id = $1 AND client_id = $2 AND site_id IS NOT DISTINCT FROM $3 AND NOT is_superseded
+WHERE workspace_id = $1 AND client_id = $2 AND site_id IS NOT DISTINCT FROM $3
 """
 _ADD = f"""
 INSERT INTO enrollment_tokens
@@ -86,7 +82,6 @@ async def agent_counts(session: Session) -> Row:
 
 async def supersede(work: UnitOfWork, client_id: str, site_id: str | None, *, until: datetime) -> None:
     """Let the tokens for this client and site work until then, no longer."""
-    await work.execute(_MARK_SUPERSEDED, work.call.workspace_id, client_id, site_id)
     await work.execute(_SUPERSEDE, work.call.workspace_id, client_id, site_id, until)
 
 

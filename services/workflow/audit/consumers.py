@@ -1,10 +1,8 @@
 """Privileged actions of all services become records of the audit trail."""
 
-from google.protobuf.json_format import ParseDict, ParseError
-
-from kit import contract, validation
+from kit import contract
 from kit.consumer import Subscription
-from kit.errors import Invalid
+from kit.event_messages import said
 from kit.events import ReceivedEvent
 from kit.unit_of_work import UnitOfWork
 from opsfield.common.v1.audit_pb2 import PrivilegedAction
@@ -19,11 +17,7 @@ def subscription() -> Subscription:
 
 async def privileged_action(event: ReceivedEvent, work: UnitOfWork) -> None:
     """Raises Invalid for an event that cannot be: it is parked."""
-    try:
-        action = ParseDict(event.data, PrivilegedAction(), ignore_unknown_fields=True)
-    except ParseError as error:
-        raise Invalid(f"The event does not hold a privileged action: {error}") from error
-    validation.check(action)
+    action = said(event.data, PrivilegedAction)
     claims = {
         "operation": action.operation,
         "subject": action.subject,

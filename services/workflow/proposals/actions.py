@@ -9,8 +9,8 @@ from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
 from kit import contract
+from kit.event_messages import with_enum_names
 from opsfield.ops.v1 import alerts_pb2, incidents_pb2, invoices_pb2, ticket_comments_pb2, tickets_pb2
-from services.workflow.event_messages import with_enum_names
 
 Parameters = Mapping[str, Any]
 
