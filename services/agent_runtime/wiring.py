@@ -8,8 +8,8 @@ from kit.calls import Services
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wire, Wiring
 from services.agent_runtime.engines.builtin import BuiltinEngine
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
-from services.agent_runtime.engines.port import Engine
 from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
@@ -28,7 +28,7 @@ NAME = "agent-runtime"
 class Parts:
     """What handlers work with."""
 
-    engine: Engine
+    engines: Engines
     runtime: Runtime
     services: Services
 
@@ -36,8 +36,8 @@ class Parts:
 def handlers(parts: Parts) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     areas = (
-        RegistryHandlers(parts.engine, parts.runtime.dispatcher),
-        QueueHandlers(parts.engine),
+        RegistryHandlers(parts.engines, parts.runtime.dispatcher),
+        QueueHandlers(parts.engines),
         FailureHandlers(parts.services),
         SmokeHandlers(parts.services),
     )
@@ -52,10 +52,10 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        engine = _builtin_engine(settings, foundation.services)
+        engines = Engines(_builtin_engine(settings, foundation.services))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
         runtime = Runtime(
-            engine,
+            engines,
             database,
             relay_url,
             most_per_agent=settings.most_running_per_agent,
@@ -64,9 +64,9 @@ def wire(settings: Settings) -> Wire:
         )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         return Wiring(
-            handlers=handlers(Parts(engine, runtime, foundation.services)),
+            handlers=handlers(Parts(engines, runtime, foundation.services)),
             subscriptions=(consumer.subscription(),),
-            loops=(runtime.run, JobSweep(database, relay_url, engine.reasoners, on_commit=on_commit).run),
+            loops=(runtime.run, JobSweep(database, relay_url, engines, on_commit=on_commit).run),
         )
 
     return put_together

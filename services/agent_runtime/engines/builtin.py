@@ -1,10 +1,11 @@
 """The engine that is built in: it gathers in the service and reasons in worker processes."""
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from kit.errors import NotFound, Problem
 from kit.logs import get_logger
-from services.agent_runtime.engines.port import Failed, Json, Outcome, Succeeded, Task
+from services.agent_runtime.engines.port import Agent, Failed, Json, Outcome, Succeeded, Task
 from services.agent_runtime.reasoners.reasoner import OpsReader, Reasoner
 from services.agent_runtime.workers import frames
 from services.agent_runtime.workers.pool import WorkerPool
@@ -15,7 +16,7 @@ log = get_logger(__name__)
 
 
 class BuiltinEngine:
-    """`reader` makes what `gather` reads with."""
+    """Its `reasoners` by their full names, the same for all workspaces. `reader` makes what `gather` reads with."""
 
     name = "builtin"
     version = "1"
@@ -23,7 +24,10 @@ class BuiltinEngine:
     def __init__(
         self, reasoners: Mapping[str, Reasoner], pool: WorkerPool, reader: Callable[[Task], OpsReader]
     ) -> None:
-        self.reasoners = reasoners
+        self._reasoners = reasoners
+        self._of_agent: dict[str, list[Reasoner]] = defaultdict(list)
+        for name in sorted(reasoners):
+            self._of_agent[reasoners[name].agent].append(reasoners[name])
         self._pool = pool
         self._reader = reader
 
@@ -39,6 +43,18 @@ class BuiltinEngine:
     def busy(self) -> int:
         return self._pool.busy
 
+    def has(self, agent: str) -> bool:
+        return agent in self._of_agent
+
+    async def find(self, workspace_id: str, agent: str, reasoner: str) -> Reasoner | None:
+        del workspace_id
+        return self._reasoners.get(f"{agent}.{reasoner}")
+
+    async def agents(self, workspace_id: str) -> Sequence[Agent]:
+        del workspace_id
+        reachable = self._pool.workers > 0
+        return [Agent(name, self.name, self.version, reachable, has) for name, has in self._of_agent.items()]
+
     async def serve(self) -> None:
         await self._pool.serve()
 
@@ -48,10 +64,11 @@ class BuiltinEngine:
         return gathered if isinstance(gathered, Failed) else await self._reason(task, gathered)
 
     async def _gather(self, task: Task) -> Json | Failed:
-        if task.reasoner.gather is None:
+        reasoner = self._reasoners[task.reasoner.full_name]
+        if reasoner.gather is None:
             return {}
         try:
-            return await task.reasoner.gather(self._reader(task), task.input)
+            return await reasoner.gather(self._reader(task), task.input)
         except NotFound as problem:
             return Failed("data_unavailable", problem.detail)
         except Problem as problem:

@@ -15,6 +15,7 @@ from kit.errors import Problem
 from kit.logs import get_logger
 from kit.unit_of_work import unit_of_work
 from opsfield.agent_runtime.v1.outcomes_pb2 import ExecutionStarted
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.jobs import callers, rules, store
 from services.agent_runtime.jobs.rules import Waiting
 from services.agent_runtime.jobs.runs import Runs
@@ -37,6 +38,7 @@ class Dispatcher:
         self,
         database: Database,
         relay_url: str,
+        engines: Engines,
         runs: Runs,
         *,
         worker: str,
@@ -46,6 +48,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._relay_url = relay_url
+        self._engines = engines
         self._runs = runs
         self._worker = worker
         self._most_per_agent = most_per_agent
@@ -81,12 +84,13 @@ class Dispatcher:
 
     async def _round(self, connection: RelayConnection) -> None:
         free = self._runs.free
-        if free > 0:
-            waiting = await store.waiting(connection, clock.now(), free)
+        if (most := max(free.values())) > 0:
+            waiting = await store.waiting(connection, clock.now(), most)
             chosen = rules.choose(
                 waiting,
                 await store.running(connection) if waiting else (),
                 free=free,
+                engine_of=lambda agent: self._engines.of(agent).name,
                 most_per_agent=self._most_per_agent,
                 last_served=self._last_served,
             )

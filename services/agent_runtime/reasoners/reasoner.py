@@ -45,11 +45,11 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Reasoner:
-    """`reason` is pure: the same input and data give the same result, on any machine and at any time.
+class Description:
+    """What is known of a reasoner, whatever runs it.
 
-    `timeout_seconds` bounds both steps together; `most_tries` is how often it is begun before it fails for good, which
-    counts when a worker is lost or what it reads cannot be reached, not when it raises an error of its own."""
+    `timeout_seconds` bounds one try; `most_tries` is how often it is begun before it fails for good, which counts when
+    whatever runs it is lost or what it reads cannot be reached, not when it raises an error of its own."""
 
     agent: str
     name: str
@@ -59,10 +59,17 @@ class Reasoner:
     output_schema: Json
     timeout_seconds: int
     most_tries: int
-    gather: Callable[[OpsReader, Json], Awaitable[Json]] | None
-    reason: Callable[[Json, Json], Result]
 
     @property
     def full_name(self) -> str:
         """`triage.classify`"""
         return f"{self.agent}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Reasoner(Description):
+    """One that is built in. `reason` is pure: the same input and data give the same result, on any machine and at any
+    time."""
+
+    gather: Callable[[OpsReader, Json], Awaitable[Json]] | None
+    reason: Callable[[Json, Json], Result]

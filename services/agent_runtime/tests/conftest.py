@@ -16,6 +16,7 @@ from kit.database import Database
 from kit.identity import Principal, TokenSigner
 from kit.migrate import upgrade
 from services.agent_runtime.engines.builtin import BuiltinEngine
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.port import Task
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
@@ -87,9 +88,9 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
         reader: Callable[[Task], OpsReader] = no_reader,
     ) -> AsyncIterator[Running]:
         pool = WorkerPool(workers, memory_mb=memory_mb, modules=(TRIAL,))
-        engine = BuiltinEngine(load(TRIAL), pool, reader)
+        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader))
         runtime = Runtime(
-            engine,
+            engines,
             database,
             relay_url,
             most_per_agent=most_per_agent,
@@ -97,7 +98,7 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
             on_commit=lambda: None,
             grace_seconds=grace_seconds,
         )
-        sweep = JobSweep(database, relay_url, engine.reasoners, on_commit=lambda: None)
+        sweep = JobSweep(database, relay_url, engines, on_commit=lambda: None)
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(sweep.run())]
         try:
