@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from kit.settings import ServiceSettings
 
@@ -21,6 +21,15 @@ class Settings(ServiceSettings):
     most_running_per_agent: int = Field(16, ge=1, le=1000, description="Runs of one agent at a time.")
     lease_seconds: float = Field(15, ge=2, le=300, description="Silence of a replica after which its jobs are taken.")
 
+    llm_base_url: str = Field(
+        "",
+        description="An OpenAI-compatible endpoint, up to `/v1`, that reasoners ask where a workspace wants it "
+        "(its setting `automation.askModel`). None: they reason alone.",
+    )
+    llm_model: str = Field("", description="The name of the model there.")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="What the endpoint asks for, if anything.")
+    llm_timeout_seconds: float = Field(15, ge=1, le=60, description="How long one answer of the model may take.")
+
     test_reasoners: str = Field("", description="For tests: a module whose REASONERS are offered as well.")
 
     @property
@@ -33,6 +42,12 @@ class Settings(ServiceSettings):
             "telemetry": self.telemetry_address,
             "workflow": self.workflow_address,
         }
+
+    @model_validator(mode="after")
+    def _name_the_model(self) -> Self:
+        if self.llm_base_url and not self.llm_model:
+            raise ValueError("LLM_MODEL must name the model at LLM_BASE_URL")
+        return self
 
     @model_validator(mode="after")
     def _refuse_test_reasoners_in_production(self) -> Self:

@@ -14,6 +14,7 @@ from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.models.model import Model
 from services.agent_runtime.queues.handlers import QueueHandlers
 from services.agent_runtime.registry.handlers import RegistryHandlers
 from services.agent_runtime.settings import Settings
@@ -52,7 +53,7 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        engines = Engines(_builtin_engine(settings, foundation.services))
+        engines = Engines(_builtin_engine(settings, foundation))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
         runtime = Runtime(
             engines,
@@ -72,8 +73,32 @@ def wire(settings: Settings) -> Wire:
     return put_together
 
 
-def _builtin_engine(settings: Settings, services: Services) -> BuiltinEngine:
+def _builtin_engine(settings: Settings, foundation: Foundation) -> BuiltinEngine:
     modules = (settings.test_reasoners,) if settings.test_reasoners else ()
     pool = WorkerPool(settings.workers, memory_mb=settings.worker_memory_mb, modules=modules)
-    calls = OpsCalls(services)
-    return BuiltinEngine(load(*modules), pool, lambda task: GrpcOpsReader(calls, task))
+    calls = OpsCalls(foundation.services)
+
+    async def wants_model(workspace_id: str) -> bool:
+        return (await foundation.settings.workspace(workspace_id)).value.settings.automation.ask_model
+
+    return BuiltinEngine(
+        load(*modules),
+        pool,
+        lambda task: GrpcOpsReader(calls, task),
+        model=_model(settings),
+        wants_model=wants_model,
+    )
+
+
+def _model(settings: Settings) -> Model | None:
+    if not settings.llm_base_url:
+        return None
+    # Its client takes 40 MB, which only those pay who use it.
+    from services.agent_runtime.models.endpoint import EndpointModel
+
+    return EndpointModel(
+        settings.llm_base_url,
+        settings.llm_model,
+        api_key=settings.llm_api_key.get_secret_value(),
+        timeout=settings.llm_timeout_seconds,
+    )
