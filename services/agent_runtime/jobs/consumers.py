@@ -13,6 +13,7 @@ from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled, ExecutionReque
 from services.agent_runtime.jobs import endings, store
 
 NAME = "agent-runtime-workflow"
+_TOGETHER = 20
 
 log = get_logger(__name__)
 
@@ -32,6 +33,7 @@ class WorkflowConsumer:
                 contract.event_topic(ExecutionRequested.DESCRIPTOR): self.execution_requested,
                 contract.event_topic(ExecutionCancelled.DESCRIPTOR): self.execution_cancelled,
             },
+            together=_TOGETHER,
         )
 
     async def execution_requested(self, event: ReceivedEvent, work: UnitOfWork) -> None:
