@@ -7,9 +7,13 @@ from kit import contract
 from kit.calls import Services
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wire, Wiring
+from services.agent_runtime.engines.agentfield.callback import Callback
+from services.agent_runtime.engines.agentfield.client import ControlPlane
+from services.agent_runtime.engines.agentfield.engine import AgentFieldEngine
 from services.agent_runtime.engines.builtin import BuiltinEngine
 from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
+from services.agent_runtime.engines.port import Engine
 from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
@@ -29,6 +33,7 @@ class Parts:
     """What handlers work with."""
 
     engines: Engines
+    in_use: Engine
     runtime: Runtime
     services: Services
 
@@ -36,7 +41,7 @@ class Parts:
 def handlers(parts: Parts) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     areas = (
-        RegistryHandlers(parts.engines, parts.runtime.dispatcher),
+        RegistryHandlers(parts.engines, parts.in_use, parts.runtime.dispatcher),
         QueueHandlers(parts.engines),
         FailureHandlers(parts.services),
         SmokeHandlers(parts.services),
@@ -52,7 +57,10 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        engines = Engines(_builtin_engine(settings, foundation.services))
+        builtin = _builtin_engine(settings, foundation.services)
+        agentfield = _agentfield_engine(settings, foundation, builtin)
+        # In the order in which they are asked for an agent.
+        engines = Engines(*(engine for engine in (builtin, agentfield) if engine is not None))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
         runtime = Runtime(
             engines,
@@ -64,7 +72,7 @@ def wire(settings: Settings) -> Wire:
         )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         return Wiring(
-            handlers=handlers(Parts(engines, runtime, foundation.services)),
+            handlers=handlers(Parts(engines, agentfield or builtin, runtime, foundation.services)),
             subscriptions=(consumer.subscription(),),
             loops=(runtime.run, JobSweep(database, relay_url, engines, on_commit=on_commit).run),
         )
@@ -77,3 +85,25 @@ def _builtin_engine(settings: Settings, services: Services) -> BuiltinEngine:
     pool = WorkerPool(settings.workers, memory_mb=settings.worker_memory_mb, modules=modules)
     calls = OpsCalls(services)
     return BuiltinEngine(load(*modules), pool, lambda task: GrpcOpsReader(calls, task))
+
+
+def _agentfield_engine(settings: Settings, foundation: Foundation, builtin: BuiltinEngine) -> AgentFieldEngine | None:
+    """None where no control plane is named."""
+    if settings.agentfield_url is None:
+        return None
+    key, callback = settings.agentfield_api_key, None
+    if settings.agentfield_callback_url is not None:
+        callback = Callback(
+            str(settings.agentfield_callback_url),
+            lambda: foundation.secrets.get(None, "workflow.callback"),
+            required=settings.environment == "production",
+        )
+    return AgentFieldEngine(
+        ControlPlane(str(settings.agentfield_url), key.get_secret_value() if key else None),
+        foundation.database,
+        foundation.relay_url,
+        callback,
+        taken=builtin.names,
+        slots=settings.agentfield_most_running,
+        timeout_seconds=settings.agentfield_timeout_seconds,
+    )

@@ -1,7 +1,7 @@
 """The engine that is built in: it gathers in the service and reasons in worker processes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from kit.errors import NotFound, Problem
 from kit.logs import get_logger
@@ -30,6 +30,11 @@ class BuiltinEngine:
             self._of_agent[reasoners[name].agent].append(reasoners[name])
         self._pool = pool
         self._reader = reader
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of its agents."""
+        return self._of_agent.keys()
 
     @property
     def slots(self) -> int:
