@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from kit.settings import ServiceSettings
 
@@ -20,6 +20,16 @@ class Settings(ServiceSettings):
     worker_memory_mb: int = Field(512, ge=128, le=65536, description="How much memory a worker may take, in MiB.")
     most_running_per_agent: int = Field(16, ge=1, le=1000, description="Runs of one agent at a time.")
     lease_seconds: float = Field(15, ge=2, le=300, description="Silence of a replica after which its jobs are taken.")
+
+    agentfield_url: HttpUrl | None = Field(
+        None, description="AgentField's control plane, where it is an engine too: http(s)://host:port."
+    )
+    agentfield_api_key: SecretStr | None = Field(None, description="What it wants in X-API-Key.")
+    agentfield_callback_url: HttpUrl | None = Field(
+        None, description="Our gateway, as that control plane reaches it; none: it is asked again and again instead."
+    )
+    agentfield_most_running: int = Field(32, ge=1, le=1000, description="Executions there at a time, per replica.")
+    agentfield_timeout_seconds: int = Field(1800, ge=1, le=86400, description="How long one there may take.")
 
     llm_base_url: str = Field(
         "",
@@ -42,6 +52,11 @@ class Settings(ServiceSettings):
             "telemetry": self.telemetry_address,
             "workflow": self.workflow_address,
         }
+
+    @field_validator("agentfield_url", "agentfield_api_key", "agentfield_callback_url", mode="before")
+    @classmethod
+    def _take_nothing_for_none(cls, value: object) -> object:
+        return value or None
 
     @model_validator(mode="after")
     def _name_the_model(self) -> Self:

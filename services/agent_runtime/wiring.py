@@ -7,20 +7,17 @@ from kit import contract
 from kit.calls import Services
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wire, Wiring
-from services.agent_runtime.engines.builtin import BuiltinEngine
+from services.agent_runtime.engines.assembly import agentfield_engine, builtin_engine
 from services.agent_runtime.engines.engines import Engines
-from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
+from services.agent_runtime.engines.port import Engine
 from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
-from services.agent_runtime.models.model import Model
 from services.agent_runtime.queues.handlers import QueueHandlers
 from services.agent_runtime.registry.handlers import RegistryHandlers
 from services.agent_runtime.settings import Settings
 from services.agent_runtime.smoke.handlers import SmokeHandlers
-from services.agent_runtime.workers.pool import WorkerPool
-from services.agent_runtime.workers.reasoning import load
 
 NAME = "agent-runtime"
 
@@ -30,6 +27,7 @@ class Parts:
     """What handlers work with."""
 
     engines: Engines
+    in_use: Engine
     runtime: Runtime
     services: Services
 
@@ -37,7 +35,7 @@ class Parts:
 def handlers(parts: Parts) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     areas = (
-        RegistryHandlers(parts.engines, parts.runtime.dispatcher),
+        RegistryHandlers(parts.engines, parts.in_use, parts.runtime.dispatcher),
         QueueHandlers(parts.engines),
         FailureHandlers(parts.services),
         SmokeHandlers(parts.services),
@@ -53,7 +51,10 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        engines = Engines(_builtin_engine(settings, foundation))
+        builtin = builtin_engine(settings, foundation)
+        agentfield = agentfield_engine(settings, foundation, builtin)
+        # In the order in which they are asked for an agent.
+        engines = Engines(*(engine for engine in (builtin, agentfield) if engine is not None))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
         runtime = Runtime(
             engines,
@@ -65,40 +66,9 @@ def wire(settings: Settings) -> Wire:
         )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         return Wiring(
-            handlers=handlers(Parts(engines, runtime, foundation.services)),
+            handlers=handlers(Parts(engines, agentfield or builtin, runtime, foundation.services)),
             subscriptions=(consumer.subscription(),),
             loops=(runtime.run, JobSweep(database, relay_url, engines, on_commit=on_commit).run),
         )
 
     return put_together
-
-
-def _builtin_engine(settings: Settings, foundation: Foundation) -> BuiltinEngine:
-    modules = (settings.test_reasoners,) if settings.test_reasoners else ()
-    pool = WorkerPool(settings.workers, memory_mb=settings.worker_memory_mb, modules=modules)
-    calls = OpsCalls(foundation.services)
-
-    async def wants_model(workspace_id: str) -> bool:
-        return (await foundation.settings.workspace(workspace_id)).value.settings.automation.ask_model
-
-    return BuiltinEngine(
-        load(*modules),
-        pool,
-        lambda task: GrpcOpsReader(calls, task),
-        model=_model(settings),
-        wants_model=wants_model,
-    )
-
-
-def _model(settings: Settings) -> Model | None:
-    if not settings.llm_base_url:
-        return None
-    # Its client takes 40 MB, which only those pay who use it.
-    from services.agent_runtime.models.endpoint import EndpointModel
-
-    return EndpointModel(
-        settings.llm_base_url,
-        settings.llm_model,
-        api_key=settings.llm_api_key.get_secret_value(),
-        timeout=settings.llm_timeout_seconds,
-    )

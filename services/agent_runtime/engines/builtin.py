@@ -1,7 +1,7 @@
 """The engine that is built in: it gathers in the service and reasons in worker processes."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from kit.errors import NotFound, Problem
@@ -41,6 +41,11 @@ class BuiltinEngine:
         self._reader = reader
         self._model = model
         self._wants_model = wants_model
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of its agents."""
+        return self._of_agent.keys()
 
     @property
     def slots(self) -> int:

@@ -12,10 +12,11 @@ Json = dict[str, Any]
 @dataclass(frozen=True)
 class Task:
     """One try of a reasoner, on behalf of an execution of a workspace. `lease` names the try: another try of the same
-    execution has another."""
+    attempt has another."""
 
     workspace_id: str
     execution_id: str
+    attempt: int
     lease: str
     reasoner: Description
     input: Json
@@ -88,5 +89,6 @@ class Engine(Protocol):
         """What it does beside running tasks, until cancelled. By the time it returns, nothing of it runs any more."""
 
     async def run(self, task: Task) -> Outcome:
-        """Run a task. Cancelled, it has really been stopped by the time this returns."""
+        """Run a task. Cancelled, it has really been stopped by the time this returns, or will be by itself. Raises
+        TimeoutError when whatever runs it says that it took longer than it may."""
         ...

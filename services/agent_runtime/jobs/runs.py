@@ -118,6 +118,7 @@ class Runs:
         task = Task(
             workspace_id=job.workspace_id,
             execution_id=job.execution_id,
+            attempt=job.attempt,
             lease=job.lease,
             reasoner=reasoner,
             input=job.input,

@@ -9,7 +9,7 @@ from kit.paging import Listing, page_of, sort_of
 from opsfield.agent_runtime.v1 import runtime_pb2
 from services.agent_runtime import memory_listing
 from services.agent_runtime.engines.engines import Engines
-from services.agent_runtime.engines.port import Agent
+from services.agent_runtime.engines.port import Agent, Engine
 from services.agent_runtime.jobs.dispatcher import Dispatcher
 from services.agent_runtime.reasoners.reasoner import Description
 
@@ -21,15 +21,18 @@ _DEPTHS = (
 
 
 class RegistryHandlers:
-    def __init__(self, engines: Engines, dispatcher: Dispatcher) -> None:
+    """`in_use`: the engine that the platform says it uses."""
+
+    def __init__(self, engines: Engines, in_use: Engine, dispatcher: Dispatcher) -> None:
         self._engines = engines
+        self._in_use = in_use
         self._dispatcher = dispatcher
 
     async def get_engine_status(
         self, request: runtime_pb2.GetEngineStatusRequest, session: Session
     ) -> runtime_pb2.EngineStatus:
         del request, session
-        engine = self._engines.first
+        engine = self._in_use
         return runtime_pb2.EngineStatus(
             engine=engine.name,
             version=engine.version,
