@@ -53,8 +53,8 @@ def capability(agent: str, *reasoners: str, skills: tuple[str, ...] = (), **more
 @dataclass
 class ControlPlane:
     """Use it as a context manager. What tests set: `offered`, `full` (so many requests to execute are refused),
-    `calls_back` (`rightly`, `early`, `twice`, `never`), `registers`, `lists_runs`, `hangs`, `hangs_after_execute` (done,
-    but not answered yet), `loses_answers` (so many requests to execute are done, but never answered)."""
+    `calls_back` (`rightly`, `early`, `twice`, `never`), `registers`, `lists_runs`, `hangs`, `hangs_after_execute`
+    (done, but not answered yet), `loses_answers` (so many requests to execute are done, but never answered)."""
 
     offered: list[Json] = field(default_factory=lambda: [capability("remote", "work", "other", skills=("tool",))])
     api_key: str | None = None
