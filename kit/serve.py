@@ -134,6 +134,7 @@ class _Process:
             signatures=SignatureCheck(
                 lambda key: secrets.get(None, key), required=settings.environment == "production"
             ),
+            webhooks=wiring.webhooks,
             on_commit=relay.wake,
         )
         server = await self._start_server(rpc_server, wiring.handlers)

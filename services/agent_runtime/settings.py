@@ -31,6 +31,15 @@ class Settings(ServiceSettings):
     agentfield_most_running: int = Field(32, ge=1, le=1000, description="Executions there at a time, per replica.")
     agentfield_timeout_seconds: int = Field(1800, ge=1, le=86400, description="How long one there may take.")
 
+    llm_base_url: str = Field(
+        "",
+        description="An OpenAI-compatible endpoint, up to `/v1`, that reasoners ask where a workspace wants it "
+        "(its setting `automation.askModel`). None: they reason alone.",
+    )
+    llm_model: str = Field("", description="The name of the model there.")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="What the endpoint asks for, if anything.")
+    llm_timeout_seconds: float = Field(15, ge=1, le=60, description="How long one answer of the model may take.")
+
     test_reasoners: str = Field("", description="For tests: a module whose REASONERS are offered as well.")
 
     @property
@@ -48,6 +57,12 @@ class Settings(ServiceSettings):
     @classmethod
     def _take_nothing_for_none(cls, value: object) -> object:
         return value or None
+
+    @model_validator(mode="after")
+    def _name_the_model(self) -> Self:
+        if self.llm_base_url and not self.llm_model:
+            raise ValueError("LLM_MODEL must name the model at LLM_BASE_URL")
+        return self
 
     @model_validator(mode="after")
     def _refuse_test_reasoners_in_production(self) -> Self:

@@ -7,12 +7,8 @@ from kit import contract
 from kit.calls import Services
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wire, Wiring
-from services.agent_runtime.engines.agentfield.callback import Callback
-from services.agent_runtime.engines.agentfield.client import ControlPlane
-from services.agent_runtime.engines.agentfield.engine import AgentFieldEngine
-from services.agent_runtime.engines.builtin import BuiltinEngine
+from services.agent_runtime.engines.assembly import agentfield_engine, builtin_engine
 from services.agent_runtime.engines.engines import Engines
-from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
 from services.agent_runtime.engines.port import Engine
 from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
@@ -22,8 +18,6 @@ from services.agent_runtime.queues.handlers import QueueHandlers
 from services.agent_runtime.registry.handlers import RegistryHandlers
 from services.agent_runtime.settings import Settings
 from services.agent_runtime.smoke.handlers import SmokeHandlers
-from services.agent_runtime.workers.pool import WorkerPool
-from services.agent_runtime.workers.reasoning import load
 
 NAME = "agent-runtime"
 
@@ -57,8 +51,8 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        builtin = _builtin_engine(settings, foundation.services)
-        agentfield = _agentfield_engine(settings, foundation, builtin)
+        builtin = builtin_engine(settings, foundation)
+        agentfield = agentfield_engine(settings, foundation, builtin)
         # In the order in which they are asked for an agent.
         engines = Engines(*(engine for engine in (builtin, agentfield) if engine is not None))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
@@ -78,32 +72,3 @@ def wire(settings: Settings) -> Wire:
         )
 
     return put_together
-
-
-def _builtin_engine(settings: Settings, services: Services) -> BuiltinEngine:
-    modules = (settings.test_reasoners,) if settings.test_reasoners else ()
-    pool = WorkerPool(settings.workers, memory_mb=settings.worker_memory_mb, modules=modules)
-    calls = OpsCalls(services)
-    return BuiltinEngine(load(*modules), pool, lambda task: GrpcOpsReader(calls, task))
-
-
-def _agentfield_engine(settings: Settings, foundation: Foundation, builtin: BuiltinEngine) -> AgentFieldEngine | None:
-    """None where no control plane is named."""
-    if settings.agentfield_url is None:
-        return None
-    key, callback = settings.agentfield_api_key, None
-    if settings.agentfield_callback_url is not None:
-        callback = Callback(
-            str(settings.agentfield_callback_url),
-            lambda: foundation.secrets.get(None, "workflow.callback"),
-            required=settings.environment == "production",
-        )
-    return AgentFieldEngine(
-        ControlPlane(str(settings.agentfield_url), key.get_secret_value() if key else None),
-        foundation.database,
-        foundation.relay_url,
-        callback,
-        taken=builtin.names,
-        slots=settings.agentfield_most_running,
-        timeout_seconds=settings.agentfield_timeout_seconds,
-    )

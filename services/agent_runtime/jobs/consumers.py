@@ -13,6 +13,7 @@ from opsfield.workflow.v1.dispatch_pb2 import ExecutionCalledBack, ExecutionCanc
 from services.agent_runtime.jobs import endings, store
 
 NAME = "agent-runtime-workflow"
+_TOGETHER = 20
 
 log = get_logger(__name__)
 
@@ -33,6 +34,7 @@ class WorkflowConsumer:
                 contract.event_topic(ExecutionCancelled.DESCRIPTOR): self.execution_cancelled,
                 contract.event_topic(ExecutionCalledBack.DESCRIPTOR): self.execution_called_back,
             },
+            together=_TOGETHER,
         )
 
     async def execution_requested(self, event: ReceivedEvent, work: UnitOfWork) -> None:

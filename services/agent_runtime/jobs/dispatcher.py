@@ -59,6 +59,7 @@ class Dispatcher:
         self._turn = 0
         # How many waited when it was last looked, of all workspaces, counted up to 100.
         self.depth = 0
+        self._next_count = 0.0
 
     def wake(self) -> None:
         self._woken.set()
@@ -97,7 +98,13 @@ class Dispatcher:
             for each in chosen:
                 await self._begin(each)
             self._forget_others({each.workspace_id for each in waiting})
-        self.depth = await store.waiting_count(connection, _MOST_COUNTED)
+        await self._count(connection)
+
+    async def _count(self, connection: RelayConnection) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_count:
+            self.depth = await store.waiting_count(connection, _MOST_COUNTED)
+            self._next_count = now + _IDLE_SECONDS
 
     async def _begin(self, waiting: Waiting) -> None:
         self._turn += 1

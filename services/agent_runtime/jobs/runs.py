@@ -32,22 +32,23 @@ class _Run:
 
 
 class Runs:
-    """`ended` is called whenever one has ended; `on_commit` after each unit of work."""
+    """`freed` is called whenever another one can be begun; `on_commit` after each unit of work."""
 
     def __init__(
-        self, engines: Engines, database: Database, *, on_commit: Callable[[], None], ended: Callable[[], None]
+        self, engines: Engines, database: Database, *, on_commit: Callable[[], None], freed: Callable[[], None]
     ) -> None:
         self._engines = engines
         self._database = database
         self._on_commit = on_commit
-        self._ended = ended
+        self._freed = freed
         # By lease: a job that was taken away from here can come back while its first run has not ended.
         self._runs: dict[str | None, _Run] = {}
 
     @property
     def free(self) -> dict[str, int]:
-        """How many more can be begun, by the name of the engine."""
-        taken = Counter(self._engines.of(run.job.agent or "").name for run in self._runs.values())
+        """How many more can be begun, by the name of the engine. One that is being recorded needs it no more."""
+        running = (run for run in self._runs.values() if not run.is_recording)
+        taken = Counter(self._engines.of(run.job.agent or "").name for run in running)
         return {engine.name: engine.slots - taken[engine.name] for engine in self._engines.all}
 
     @property
@@ -91,11 +92,12 @@ class Runs:
             log.error("what came of a run is not recorded", job=job.id, exc_info=error)
         finally:
             del self._runs[job.lease]
-            self._ended()
+            self._freed()
 
     async def _run(self, job: Job) -> None:
         ending = await self._outcome(job)
         self._runs[job.lease].is_recording = True
+        self._freed()
         for _ in range(_RECORD_TRIES):
             try:
                 await self._record(job, ending)

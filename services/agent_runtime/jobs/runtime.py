@@ -30,7 +30,7 @@ class Runtime:
         grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
         self.engines = engines
-        self.runs = Runs(engines, database, on_commit=on_commit, ended=self.wake)
+        self.runs = Runs(engines, database, on_commit=on_commit, freed=self.wake)
         self.dispatcher = Dispatcher(
             database,
             relay_url,

@@ -67,9 +67,23 @@ class Description:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a model is asked. `instructions` are ours; `material` are texts of others, which it judges and does not
+    follow; `schema` (JSON schema) is what its answer keeps to: it can choose and explain, and nothing else."""
+
+    instructions: str
+    material: Json
+    schema: Json
+
+
+@dataclass(frozen=True)
 class Reasoner(Description):
     """One that is built in. `reason` is pure: the same input and data give the same result, on any machine and at any
-    time."""
+    time.
+
+    `question` is what a model is asked where the workspace wants that; its answer, checked, is then in `data` under
+    `model`, and `reason` weighs it beside its own rules. Without an answer it reasons alone."""
 
     gather: Callable[[OpsReader, Json], Awaitable[Json]] | None
     reason: Callable[[Json, Json], Result]
+    question: Callable[[Json, Json], Question | None] | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from services.agent_runtime.engines.port import Task
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.models.model import Model
 from services.agent_runtime.reasoners.reasoner import OpsReader
 from services.agent_runtime.tests.agentfield import Beside, Run, beside
 from services.agent_runtime.tests.control_plane import ControlPlane
@@ -74,6 +75,10 @@ def no_reader(task: Task) -> OpsReader:
     raise AssertionError(f"{task.reasoner.full_name} reads nothing")
 
 
+async def nobody(workspace_id: str) -> bool:
+    return False
+
+
 @pytest.fixture
 def start(bare_stack: Stack, database: Database, admin: object) -> Start:
     """Runs a runtime for the length of a block."""
@@ -88,9 +93,11 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
         lease_seconds: float = 2,
         grace_seconds: float = 0.2,
         reader: Callable[[Task], OpsReader] = no_reader,
+        model: Model | None = None,
+        wants_model: Callable[[str], Awaitable[bool]] = nobody,
     ) -> AsyncIterator[Running]:
         pool = WorkerPool(workers, memory_mb=memory_mb, modules=(TRIAL,))
-        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader))
+        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader, model=model, wants_model=wants_model))
         runtime = Runtime(
             engines,
             database,
