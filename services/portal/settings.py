@@ -1,7 +1,15 @@
 """Settings of the portal service."""
 
+from pydantic import Field
+
 from kit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing of its own yet."""
+    """Beside those of every service."""
+
+    ops_address: str = Field(description="host:port (or a gRPC name) of the ops service.")
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {**super().addresses, "ops": self.ops_address}
