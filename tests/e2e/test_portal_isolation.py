@@ -135,7 +135,9 @@ def _forge(dice: random.Random, person: Api, other: World) -> httpx.Response:
             assert answer.status_code == 404, answer.text
             return answer
         case 3:
-            q = dice.choice((other.secret, "%", "_", "zq%xj", "client", "' OR true --", "internal", other.ids[kind][:13]))
+            q = dice.choice(
+                (other.secret, "%", "_", "zq%xj", "client", "' OR true --", "internal", other.ids[kind][:13])
+            )
             return person.get(f"/portal/{kind}", params={"q": q, **_query(dice, kind, other)})
         case _:
             return person.get(f"/portal/{kind}", params=_query(dice, kind, other))
