@@ -46,12 +46,14 @@ ARTICLES = View(
     nullable=frozenset({"category"}),
 )
 
+# Of a merged ticket the resolution is what the staff gave as its reason.
 TICKET_ROWS = View(
     message=PortalTicket,
     noun="ticket",
     source="""
     SELECT workspace_id, id, number, subject, description, client_id, status, priority, category, contact_id,
-        resolution, first_responded_at, resolved_at, closed_at, merged_into_id, created_at, search
+        CASE WHEN merged_into_id IS NULL THEN resolution END AS resolution,
+        first_responded_at, resolved_at, closed_at, merged_into_id, created_at, search
     FROM tickets WHERE deleted_at IS NULL
     """,
     searched=(
