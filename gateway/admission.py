@@ -12,6 +12,9 @@ from kit.identity import Principal
 from kit.rate_limit import RateLimiter
 from opsfield.options.v1 import policy_pb2
 
+# Who may come in from outside, as policies say it.
+SERVED = ("public", "roles", "signature")
+
 Authenticate = Callable[[str | None], Awaitable[Caller]]
 
 
@@ -20,22 +23,23 @@ class Admission:
 
     def __init__(self, rpc: Rpc, authenticate: Authenticate, limiter: RateLimiter) -> None:
         """Raises ContractError for a policy that cannot be kept."""
-        if rpc.access not in ("public", "roles"):
-            raise ContractError(f"{rpc.path}: access '{rpc.access}' has no generic route")
+        if rpc.access not in SERVED:
+            raise ContractError(f"{rpc.path}: access '{rpc.access}' has no route")
         if rpc.access == "public" and rpc.in_workspace and not rpc.credential:
             raise ContractError(f"{rpc.path}: public, so only a credential can tell its workspace: set another tenancy")
         self._authenticate = authenticate
         self._limiter = limiter
         self._roles = rpc.roles
-        self._public = rpc.access == "public"
+        # A signature is over the body, which is not here yet: the service whose secret it is looks at it.
+        self._needs_token = rpc.access == "roles"
         self._in_workspace = rpc.in_workspace
         self._token_names_workspace = rpc.policy.tenancy == policy_pb2.TOKEN_WORKSPACE
         self._mutates = rpc.mutates
 
     async def admit(self, request: Request) -> Principal:
-        """Who asks, for which workspace; what is public is asked by nobody, in none that is known here. Raises
-        Unauthenticated, Forbidden, Malformed or TooManyRequests."""
-        if self._public:
+        """Who asks, for which workspace; what is public or signed is asked by nobody, in none that is known here.
+        Raises Unauthenticated, Forbidden, Malformed or TooManyRequests."""
+        if not self._needs_token:
             # Reads stay free, as health probes and all who come through one proxy share an address.
             if self._mutates:
                 self._limiter.hit(("public", request.client))

@@ -15,7 +15,7 @@ from gateway.router import Router
 from gateway.routes import Assembly
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from kit import ids, logs
+from kit import contract, ids, logs
 from kit.calls import Services
 from kit.errors import Malformed, Problem
 from kit.identity import TokenSigner
@@ -26,12 +26,21 @@ Scope = MutableMapping[str, Any]
 class Gateway:
     """The application. It opens its connections when first used, in the event loop that serves it."""
 
-    def __init__(self, router: Router, services: Services, jwks: Jwks | None = None) -> None:
+    def __init__(
+        self,
+        router: Router,
+        services: Services,
+        jwks: Jwks | None = None,
+        *,
+        webhook_headers: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`webhook_headers`: those that are read beside the ones that any request may have."""
         # Bound once: an unbound logger looks its configuration up for every line, also for one that is left out.
         self._log: structlog.typing.FilteringBoundLogger = logs.get_logger("gateway").bind()
         self._router = router
         self._services = services
         self._jwks = jwks
+        self._webhook_headers = webhook_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -57,7 +66,7 @@ class Gateway:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        request, repeated = _request(scope, receive)
+        request, repeated = _request(scope, receive, self._webhook_headers)
         with request.holds:
             token = logs.correlation_id.set(request.correlation_id)
             try:
@@ -111,15 +120,16 @@ def create(settings: Settings) -> Gateway:
         check_session=Sessions(services).check,
     )
     authenticate = _everyone if settings.auth_mode == "disabled" else authenticator.authenticate
-    return Gateway(Assembly(settings, services, authenticate).router(), services, jwks)
+    router = Assembly(settings, services, authenticate).router()
+    return Gateway(router, services, jwks, webhook_headers=headers.of_webhooks(contract.load()))
 
 
 async def _everyone(_authorization: str | None) -> Caller:
     return EVERYONE
 
 
-def _request(scope: Scope, receive: Receive) -> tuple[Request, bytes | None]:
-    found, repeated = headers.read(scope["headers"])
+def _request(scope: Scope, receive: Receive, more: frozenset[bytes]) -> tuple[Request, bytes | None]:
+    found, repeated = headers.read(scope["headers"], more)
     client = scope.get("client")
     request = Request(
         method=scope["method"],

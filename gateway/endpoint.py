@@ -29,6 +29,7 @@ class Endpoint:
         self._span_name = f"{route.verb} {route.path}"
         self._mutates = rpc.mutates
         self._needs_key = rpc.needs_key
+        self._signature = rpc.policy.signature if rpc.access == "signature" else None
         self._is_audited = rpc.policy.audit
         self._admission = admission
         self._decoder = decoder
@@ -50,6 +51,15 @@ class Endpoint:
             return self._responder.respond(request, reply)
 
     def _passport(self, request: Request, traceparent: str | None) -> Passport:
+        if self._signature:
+            request.signed_by = self._signature.header
+            return Passport(
+                request.principal,
+                request.correlation_id,
+                headers.delivery(request.headers, self._signature.delivery_header),
+                traceparent=traceparent,
+                signature=headers.signature(request.headers, self._signature.header),
+            )
         return Passport(
             request.principal,
             request.correlation_id,

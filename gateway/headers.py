@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from kit.errors import Malformed
+from kit.contract import Rpc
+from kit.errors import Malformed, Unauthenticated
 from kit.formats import CORRELATION_ID, IDEMPOTENCY_KEY
 
 AUTHORIZATION = b"authorization"
@@ -39,15 +40,25 @@ _LISTS = frozenset({IF_NONE_MATCH, PREFER})
 _VERSION = re.compile(r'"([0-9]{1,18})"')
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _WAIT = re.compile(r"wait=\"?([0-9]{1,9})\"?", re.IGNORECASE)
+_SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def read(raw: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, str], bytes | None]:
-    """The headers that the gateway reads, by lower-case name, and the name of one that was sent twice."""
+def of_webhooks(rpcs: Iterable[Rpc]) -> frozenset[bytes]:
+    """The headers by which webhooks prove themselves."""
+    terms = [rpc.policy.signature for rpc in rpcs if rpc.access == "signature"]
+    return frozenset(name.encode() for each in terms for name in (each.header, each.delivery_header))
+
+
+def read(
+    raw: Iterable[tuple[bytes, bytes]], more: frozenset[bytes] = frozenset()
+) -> tuple[dict[bytes, str], bytes | None]:
+    """The headers that the gateway reads and those in `more`, by lower-case name, and the name of one that was sent
+    twice."""
     found: dict[bytes, str] = {}
     repeated = None
     for name, value in raw:
-        if name not in _READ:
+        if name not in _READ and name not in more:
             continue
         text = value.decode("latin-1")
         if name not in found:
@@ -85,6 +96,26 @@ def idempotency_key(headers: dict[bytes, str]) -> str:
             code="idempotency-key-malformed",
         )
     return key
+
+
+def signature(headers: dict[bytes, str], name: str) -> str | None:
+    """What signs the body, in the header of that name. Raises Unauthenticated for what cannot be a signature."""
+    given = headers.get(name.encode())
+    if given is not None and not _SIGNATURE.fullmatch(given):
+        raise Unauthenticated(
+            f"{name} must be sha256= and 64 digits in lower-case hexadecimal.", code="signature-invalid"
+        )
+    return given
+
+
+def delivery(headers: dict[bytes, str], name: str) -> str | None:
+    """The delivery's id, in the header of that name. Raises Malformed for what cannot be one."""
+    given = headers.get(name.encode())
+    if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
+        raise Malformed(
+            f"{name} must be 1 to 255 printable ASCII characters without spaces.", code="delivery-malformed"
+        )
+    return given
 
 
 def if_match(headers: dict[bytes, str]) -> str | None:

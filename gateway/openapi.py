@@ -61,6 +61,7 @@ class _Operation:
         self._raw = raw_bodies.raw_field(rpc, route)
         self._body = None if self._raw else body_message(rpc, route)
         self._conditional = has_version(rpc.descriptor.output_type)
+        self._signature = rpc.policy.signature if rpc.access == "signature" else None
 
     def document(self, number: int) -> Json:
         """`number`: which of the rpc's routes it is."""
@@ -76,7 +77,7 @@ class _Operation:
             operation["requestBody"] = self._raw_body(contract.field_options(self._raw).raw)
         elif self._body:
             operation["requestBody"] = self._request_body()
-        if self._rpc.access == "public":
+        if self._rpc.access != "roles":
             operation["security"] = []
         else:
             operation["x-opsfield-roles"] = sorted(self._rpc.roles)
@@ -85,6 +86,11 @@ class _Operation:
     def _description(self) -> str:
         if self._rpc.access == "public":
             return f"{self._comment}\n\nNeeds no token."
+        if self._signature:
+            return (
+                f"{self._comment}\n\nNeeds no token: `{self._signature.header}` must be a signature of the body. While "
+                "no secret is set, a production platform answers 503 and any other takes what is not signed."
+            )
         return f"{self._comment}\n\nRoles: {', '.join(f'`{role}`' for role in sorted(self._rpc.roles))}."
 
     def _parameters(self) -> list[Json]:
@@ -99,6 +105,8 @@ class _Operation:
             shared.append(openapi_parts.parameter("if-none-match"))
         if self._takes_if_match():
             shared.append(openapi_parts.parameter("if-match"))
+        if self._signature:
+            shared += openapi_parts.webhook_parameters(self._signature.header, self._signature.delivery_header)
         in_path = [self._parameter(field, "path") for field in self._in_path]
         return in_path + [self._parameter(field, "query") for field in self._in_query] + shared
 
@@ -138,9 +146,9 @@ class _Operation:
 
     def _responses(self) -> Json:
         problems = openapi_parts.problems(
-            public=self._rpc.access == "public",
-            has_credential=bool(self._rpc.credential),
-            addresses_one=bool(self._in_path) or self._conditional,
+            public=self._rpc.access != "roles",
+            has_credential=bool(self._rpc.credential or self._signature),
+            addresses_one=bool(self._in_path) or self._conditional or bool(self._signature),
             mutates=self._rpc.mutates,
             has_body=bool(self._body or self._raw),
         )

@@ -73,6 +73,26 @@ HEADERS: Json = {
     "WWW-Authenticate": {"description": "How to authenticate (RFC 6750).", "schema": {"type": "string"}},
 }
 
+
+def webhook_parameters(signature: str, delivery: str) -> list[Json]:
+    """The headers of a webhook, by their names."""
+    return [
+        _header_parameter(
+            signature,
+            False,
+            _text("sha256=[0-9a-f]{64}"),
+            "`sha256=` and the HMAC-SHA256 of the raw body in hexadecimal. Required once the secret is set.",
+        ),
+        _header_parameter(
+            delivery,
+            False,
+            _text(formats.IDEMPOTENCY_KEY.pattern),
+            "The delivery's id: one that was seen before changes nothing and gets the first answer. Required once the "
+            "secret is set.",
+        ),
+    ]
+
+
 _MEANINGS: dict[type[Problem], str] = {
     errors.Malformed: "A header, the query or the body is malformed or missing.",
     errors.Unauthenticated: "The bearer token, or what proves who asks instead, is missing or not valid.",

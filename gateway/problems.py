@@ -39,5 +39,8 @@ def _extra_headers(problem: Problem, request: Request) -> HeaderList:
 
 
 def _challenge(request: Request) -> bytes:
+    if request.signed_by:
+        # No registered scheme fits; RFC 9110, 11.6.1, asks for one.
+        return f'HMAC-SHA256 realm="opsfield", header="{request.signed_by}"'.encode()
     # RFC 6750, 3.1: no error code for a request that brought no token at all.
     return b'Bearer realm="opsfield"' + (b', error="invalid_token"' if b"authorization" in request.headers else b"")

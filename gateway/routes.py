@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gateway import comments, docs_page, openapi
-from gateway.admission import Admission, Authenticate
+from gateway.admission import SERVED, Admission, Authenticate
 from gateway.endpoint import Endpoint
 from gateway.fan_out import FanOut
 from gateway.following import Following
@@ -17,9 +17,6 @@ from kit import contract
 from kit.calls import Invoke, ServiceCall, Services
 from kit.contract import ContractError, Rpc
 from kit.rate_limit import RateLimiter
-
-# A signed webhook is checked on its raw body, so its route is written by hand.
-_GENERIC = ("public", "roles")
 
 
 class Assembly:
@@ -36,7 +33,7 @@ class Assembly:
     def router(self, rpcs: Iterable[Rpc] | None = None) -> Router:
         """All routes; `rpcs` is the contract unless given. Raises ContractError when one of them cannot be served."""
         by_path = {rpc.path: rpc for rpc in (contract.load() if rpcs is None else rpcs)}
-        served = [rpc for rpc in by_path.values() if rpc.access in _GENERIC]
+        served = [rpc for rpc in by_path.values() if rpc.access in SERVED]
         router = Router()
         for rpc in served:
             invoke, following = self._invoke(rpc, by_path), self._following(rpc, by_path)

@@ -32,13 +32,15 @@ _RECONNECT_SECONDS = 1.0
 
 
 class Passport(NamedTuple):
-    """What travels with a call beside its message. `if_match`: a version in digits, `*`, or None."""
+    """What travels with a call beside its message. `if_match`: a version in digits, `*`, or None; `signature`: of the
+    raw body in the message, as a webhook brought it."""
 
     principal: Principal
     correlation_id: str
     idempotency_key: str | None = None
     if_match: str | None = None
     traceparent: str | None = None
+    signature: str | None = None
 
 
 class Reply(NamedTuple):
@@ -136,6 +138,8 @@ class ServiceCall:
             metadata.append(("if-match", passport.if_match))
         if passport.traceparent is not None:
             metadata.append(("traceparent", passport.traceparent))
+        if passport.signature is not None:
+            metadata.append(("x-signature", passport.signature))
         return tuple(metadata)
 
 

@@ -6,9 +6,9 @@ with the reason, and the loop goes on; trouble with the database or the broker i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -23,6 +23,7 @@ from kit.identity import Principal
 from kit.kafka import start_consumer, start_producer, stop
 from kit.unit_of_work import UnitOfWork, unit_of_work
 
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Handler = Callable[[ReceivedEvent, UnitOfWork], Awaitable[None]]
 
 DEAD_LETTER_SUFFIX = ".dlq"
@@ -38,10 +39,14 @@ log = logs.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a service listens to: `name` is the consumer group and the inbox's consumer."""
+    """What a service listens to: `name` is the consumer group and the inbox's consumer.
+
+    `together`: of the events that are there, how many of a workspace may take effect in one transaction. More than one
+    is for handlers that lock little and wait for nobody: what they lock stays locked until the last one is done."""
 
     name: str
     handlers: Mapping[str, Handler]
+    together: int = 1
 
 
 class Consumer:
@@ -100,34 +105,45 @@ class Consumer:
         while True:
             batches = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=100)
             for partition, records in batches.items():
-                for record in records:
-                    await self._take(record, producer)
-                    await consumer.commit({partition: record.offset + 1})
+                for some in _chunks(records, self._subscription.together):
+                    await self._take(some, producer)
+                    await consumer.commit({partition: some[-1].offset + 1})
                     faults.point("after-offset")
             if batches or not await _is_behind(consumer):
                 last_progress = clock()
             elif clock() - last_progress > _WEDGED_SECONDS:
                 raise TimeoutError("there are events to read, but none come")
 
-    async def _take(self, record: "ConsumerRecord[bytes, bytes]", producer: AIOKafkaProducer) -> None:
-        try:
-            event = parse(record.value, topic=record.topic)
-        except NotAnEvent as error:
-            await self._park(record, producer, error)
-            return
-        token = logs.correlation_id.set(event.correlation_id)
-        try:
-            await self._handle_or_park(event, record, producer)
-        finally:
-            logs.correlation_id.reset(token)
+    async def _take(self, records: Sequence[Record], producer: AIOKafkaProducer) -> None:
+        """A key belongs to one workspace, so the events of a key stay in their order."""
+        of_workspace: dict[str, list[tuple[ReceivedEvent, Record]]] = {}
+        for record in records:
+            try:
+                event = parse(record.value, topic=record.topic)
+            except NotAnEvent as error:
+                await self._park(record, producer, error)
+            else:
+                of_workspace.setdefault(event.workspace_id, []).append((event, record))
+        for taken in of_workspace.values():
+            if len(taken) > 1 and await self._handled_together([event for event, _ in taken]):
+                continue
+            for event, record in taken:
+                await self._handle_or_park(event, record, producer)
 
-    async def _handle_or_park(
-        self, event: ReceivedEvent, record: "ConsumerRecord[bytes, bytes]", producer: AIOKafkaProducer
-    ) -> None:
+    async def _handled_together(self, events: Sequence[ReceivedEvent]) -> bool:
+        """Whether all of them took effect; if not, none did, and each has to be looked at by itself."""
+        try:
+            await self._handle(events)
+        except Exception as error:
+            log.warning("events are handled one by one", topic=events[0].topic, events=len(events), error=repr(error))
+            return False
+        return True
+
+    async def _handle_or_park(self, event: ReceivedEvent, record: Record, producer: AIOKafkaProducer) -> None:
         tries = 0
         while True:
             try:
-                await self._handle(event)
+                await self._handle([event])
                 return
             except Exception as error:
                 # What passes by itself (no database, a lock) is waited out; only what the event itself causes counts.
@@ -143,24 +159,37 @@ class Consumer:
                         return
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _handle(self, event: ReceivedEvent) -> None:
+    async def _handle(self, events: Sequence[ReceivedEvent]) -> None:
+        """All of one workspace."""
+        async with unit_of_work(self._database, self._call(events[0]), service=self._service) as work:
+            for event in events:
+                async with work.part(self._call(event)) as part:
+                    await self._handle_in(part, event)
+            faults.point("before-consumer-commit")
+        faults.point("after-consumer-commit")
+        if work.emitted:
+            self._on_commit()
+
+    async def _handle_in(self, work: UnitOfWork, event: ReceivedEvent) -> None:
         name = self._subscription.name
-        call = Call(
+        token = logs.correlation_id.set(event.correlation_id)
+        try:
+            with tracing.span(f"consume {event.topic}", kind=SpanKind.CONSUMER, traceparent=event.traceparent):
+                if await work.claim_event(name, event):
+                    await self._subscription.handlers[event.topic](event, work)
+        finally:
+            logs.correlation_id.reset(token)
+
+    def _call(self, event: ReceivedEvent) -> Call:
+        name = self._subscription.name
+        return Call(
             method=f"{name}/{event.topic}",
             principal=Principal(subject=f"consumer:{name}", workspace_id=event.workspace_id, service=self._service),
             correlation_id=event.correlation_id,
             traceparent=event.traceparent,
         )
-        with tracing.span(f"consume {event.topic}", kind=SpanKind.CONSUMER, traceparent=event.traceparent):
-            async with unit_of_work(self._database, call, service=self._service) as work:
-                if await work.claim_event(name, event):
-                    await self._subscription.handlers[event.topic](event, work)
-                faults.point("before-consumer-commit")
-        faults.point("after-consumer-commit")
-        if work.emitted:
-            self._on_commit()
 
-    async def _park(self, record: "ConsumerRecord[bytes, bytes]", producer: AIOKafkaProducer, error: Exception) -> None:
+    async def _park(self, record: Record, producer: AIOKafkaProducer, error: Exception) -> None:
         reason = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
         headers = [
             *record.headers,
@@ -174,6 +203,11 @@ class Consumer:
             record.topic + DEAD_LETTER_SUFFIX, value=record.value, key=record.key, headers=headers
         )
         log.error("event parked", topic=record.topic, partition=record.partition, offset=record.offset, reason=reason)
+
+
+def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
+    for start in range(0, len(records), size):
+        yield records[start : start + size]
 
 
 async def _is_behind(consumer: Any) -> bool:

@@ -28,6 +28,7 @@ MessageType: TypeAlias = "Descriptor | _message.Descriptor"
 Field: TypeAlias = "FieldDescriptor | _message.FieldDescriptor"
 
 SERVICES = ("agent-runtime", "integrations", "ops", "platform", "portal", "telemetry", "workflow")
+_WITH_KEY = (policy_pb2.KEY_REQUIRED, policy_pb2.CONTENT_DIGEST, policy_pb2.DELIVERY_ID)
 EVERY_SERVICE = "every service"
 GATEWAY = "gateway"
 
@@ -104,8 +105,14 @@ class Rpc:
 
     @property
     def has_key(self) -> bool:
-        """Whether its answer is stored under an idempotency key, be it the caller's or the body's digest."""
-        return self.needs_key or self.policy.idempotency == policy_pb2.CONTENT_DIGEST
+        """Whether its answer is stored under an idempotency key, be it the caller's, the delivery's or the body's
+        digest."""
+        return self.policy.idempotency in _WITH_KEY
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it is a webhook: signed, and known by the id of its delivery."""
+        return self.policy.idempotency == policy_pb2.DELIVERY_ID
 
     @property
     def mutates(self) -> bool:
@@ -265,6 +272,23 @@ def _check(rpc: Rpc) -> None:
         raise ContractError(f"{rpc.path}: what is public and in a workspace needs a credential that names it")
     if rpc.policy.idempotency == policy_pb2.CONTENT_DIGEST and rpc.raw_body is None:
         raise ContractError(f"{rpc.path} has no raw body whose digest could be the key")
+    _check_signature(rpc)
+
+
+def _check_signature(rpc: Rpc) -> None:
+    is_signed, named = rpc.access == "signature", rpc.policy.signature
+    if is_signed != rpc.is_delivered or (rpc.policy.tenancy == policy_pb2.DELIVERY_WORKSPACE and not is_signed):
+        raise ContractError(f"{rpc.path}: what is signed is known by its delivery's id, and only that")
+    if not is_signed:
+        return
+    if rpc.raw_body is None:
+        raise ContractError(f"{rpc.path} has no raw body that could be signed")
+    if not (named.header and named.delivery_header and named.secret):
+        raise ContractError(f"{rpc.path} does not say which headers sign and name a delivery, and by which secret")
+    if any(name != name.lower() for name in (named.header, named.delivery_header)):
+        raise ContractError(f"{rpc.path}: names of headers are written in lower case")
+    if rpc.policy.tenancy not in (policy_pb2.NO_WORKSPACE, policy_pb2.DELIVERY_WORKSPACE):
+        raise ContractError(f"{rpc.path}: nobody who has no token is in a workspace; set another tenancy")
 
 
 def _routes(rule: http_pb2.HttpRule) -> tuple[Route, ...]:

@@ -26,6 +26,8 @@ from kit.logs import get_logger
 
 _BATCH = 500
 _IDLE_SECONDS = 0.2
+# Woken again and again, it looks no more often than that, and finds more each time; the first time it looks at once.
+_LINGER_SECONDS = 0.01
 _STANDBY_SECONDS = 2.0
 _SEND_TIMEOUT = 15
 _SWEEP_SECONDS = 600
@@ -121,8 +123,12 @@ class Relay:
         log.info("outbox relay at work")
         next_sweep = 0.0
         clock = asyncio.get_running_loop().time
+        next_look = 0.0
         while True:
+            if (early := next_look - clock()) > 0:
+                await asyncio.sleep(early)
             self._something_new.clear()
+            next_look = clock() + _LINGER_SECONDS
             due = await connection.fetch(_DUE, _BATCH)
             if due:
                 await self._publish(connection, producer, due)

@@ -1,6 +1,6 @@
 """How a service answers a call. Every rpc goes the same way:
 
-    identity → access → limits of the request → session or unit of work → handler → answer, or problem
+    identity → access → limits of the request → signature → session or unit of work → handler → answer, or problem
 
 A handler is `async (request, session) -> response`: it gets a read-only session for a read, a unit of work for a
 mutation, and never opens, commits or serializes anything itself.
@@ -28,6 +28,7 @@ from kit.errors import (
     Internal,
     Invalid,
     Malformed,
+    NotFound,
     Problem,
     TooManyRequests,
     Unauthenticated,
@@ -36,9 +37,11 @@ from kit.errors import (
 from kit.formats import IDEMPOTENCY_KEY, WORKSPACE_ID
 from kit.identity import Principal, TokenVerifier
 from kit.sealing import Seal
+from kit.signatures import SignatureCheck
 from kit.unit_of_work import UnitOfWork, fingerprint, unit_of_work
 from opsfield.common.v1 import raw_body_pb2
 from opsfield.common.v1.audit_pb2 import PrivilegedAction
+from opsfield.options.v1 import policy_pb2
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -63,13 +66,16 @@ class RpcServer:
         verifier: TokenVerifier,
         fingerprint_key: bytes,
         seal: Seal,
+        signatures: SignatureCheck | None = None,
         on_commit: Callable[[], None],
     ) -> None:
+        """`signatures` is needed where an rpc is signed."""
         self._service = service
         self._database = database
         self._verifier = verifier
         self._fingerprint_key = fingerprint_key
         self._seal = seal
+        self._signatures = signatures
         self._on_commit = on_commit
         self.in_flight = 0
 
@@ -104,6 +110,8 @@ class RpcServer:
                     _check_access(rpc, principal)
                     with gate:
                         request = parse(data)
+                        if rpc.is_delivered:
+                            principal = await self._deliver(rpc, request, principal, metadata)
                         call = _call(rpc, request, principal, metadata, traceparent)
                         async with asyncio.timeout(_limit(context)):
                             return await answer(rpc, handler, request, call, context)
@@ -127,6 +135,27 @@ class RpcServer:
             return Principal(subject="anonymous")
         raise Unauthenticated("The internal token is missing or not valid.")
 
+    async def _deliver(self, rpc: Rpc, request: Any, principal: Principal, metadata: dict[str, str]) -> Principal:
+        """Whoever delivers a webhook, once it has proved itself; `metadata` holds the key from then on."""
+        assert self._signatures is not None, "who serves what is signed can check it"
+        assert rpc.raw_body is not None
+        body: raw_body_pb2.RawBody = getattr(request, rpc.raw_body.name)
+        terms, delivery = rpc.policy.signature, metadata.get("idempotency-key")
+        is_enforced = await self._signatures.check(terms.secret, body.data, metadata.get("x-signature"))
+        if delivery is None:
+            if is_enforced:
+                raise Malformed(f"The header {terms.delivery_header} is needed here.", code="delivery-missing")
+            metadata["idempotency-key"] = _digest(rpc.path, body)
+        elif not IDEMPOTENCY_KEY.fullmatch(delivery):
+            raise Malformed(f"{terms.delivery_header} is no id of a delivery.", code="delivery-malformed")
+        sender = replace(principal, subject=f"webhook:{terms.secret}")
+        if rpc.policy.tenancy != policy_pb2.DELIVERY_WORKSPACE:
+            return sender
+        workspace_id, _, rest = (delivery or "").partition(".")
+        if not rest or not WORKSPACE_ID.fullmatch(workspace_id):
+            raise NotFound(f"{terms.delivery_header} names nothing that is known here.", code="delivery-unknown")
+        return replace(sender, workspace_id=workspace_id)
+
     async def _read(self, rpc: Rpc, handler: Handler, request: Message, call: Call, _context: Context) -> bytes:
         async with self._database.read(call) as session:
             response = await handler(request, session)
@@ -140,7 +169,7 @@ class RpcServer:
         is_sealed = contract.holds_secret(rpc.descriptor.output_type)
         async with unit_of_work(self._database, call, service=self._service) as work:
             if rpc.has_key:
-                await work.claim_key(fingerprint(call, request, self._fingerprint_key))
+                await work.claim_key(self._fingerprint(rpc, call, request))
             if work.replay is None:
                 response = await handler(request, work)
                 answer = response.SerializeToString(deterministic=True)
@@ -167,6 +196,12 @@ class RpcServer:
         )
         faults.point("before-answer")
         return answer
+
+    def _fingerprint(self, rpc: Rpc, call: Call, request: Message) -> bytes:
+        if rpc.is_delivered:
+            # The same delivery, sent again, need not be the same to the byte: it may say how often it was sent.
+            return sha256(rpc.path.encode()).digest()
+        return fingerprint(call, request, self._fingerprint_key)
 
 
 def bind(rpcs: Iterable[Rpc], handlers: object) -> dict[str, Handler]:
@@ -220,7 +255,7 @@ def _workspace_of(credential: str) -> str:
 
 
 def _key(rpc: Rpc, request: Any, metadata: Mapping[str, str]) -> str | None:
-    if rpc.has_key and not rpc.needs_key:
+    if rpc.policy.idempotency == policy_pb2.CONTENT_DIGEST:
         assert rpc.raw_body is not None
         return _digest(rpc.path, getattr(request, rpc.raw_body.name))
     key = metadata.get("idempotency-key")
@@ -250,7 +285,7 @@ def _check_access(rpc: Rpc, principal: Principal) -> None:
         raise Forbidden(f"This needs one of the roles {', '.join(sorted(rpc.roles))}.", code="role-missing")
     if rpc.in_workspace and principal.service is None and principal.workspace_id == PLATFORM_WORKSPACE:
         raise Forbidden("What belongs to the platform is no workspace.")
-    if rpc.in_workspace and principal.workspace_id is None and not rpc.credential:
+    if rpc.in_workspace and principal.workspace_id is None and not (rpc.credential or rpc.is_delivered):
         raise Forbidden("The call names no workspace.", code="workspace-missing")
 
 

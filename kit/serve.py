@@ -35,6 +35,7 @@ from kit.sealing import Seal
 from kit.secrets import TOPIC as SECRETS_TOPIC
 from kit.secrets import SecretReader
 from kit.settings import ServiceSettings
+from kit.signatures import SignatureCheck
 from kit.wiring import Foundation, Wire, Wiring
 
 _OPTIONS = (
@@ -130,6 +131,9 @@ class _Process:
             verifier=verifier,
             fingerprint_key=signer.derived_key("idempotency fingerprints"),
             seal=Seal(signer.derived_key("idempotency answers")),
+            signatures=SignatureCheck(
+                lambda key: secrets.get(None, key), required=settings.environment == "production"
+            ),
             on_commit=relay.wake,
         )
         server = await self._start_server(rpc_server, wiring.handlers)

@@ -131,6 +131,7 @@ class UnitOfWork(Session):
         part = UnitOfWork(self._connection, call, self._service)
         yield part
         await part.finish()
+        self.emitted |= part.emitted
         self._afterwards += part._afterwards
 
     async def claim_key(self, fingerprint: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -34,25 +35,27 @@ class Desk:
     async def send(self, key: str, *values: bytes | None) -> None:
         await send(self.broker, *values, key=key.encode())
 
-    async def parked(self, key: str) -> list[Any]:
-        """The dead letters of a key, once there are any."""
-        records = await read(self.broker, lambda records: bool(of_key(records, key)), topic=DEAD)
+    async def parked(self, key: str, count: int = 1) -> list[Any]:
+        """The dead letters of a key, once there are so many."""
+        records = await read(self.broker, lambda records: len(of_key(records, key)) >= count, topic=DEAD)
         return of_key(records, key)
 
 
-@pytest.fixture(scope="module")
-async def desk(app_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+@pytest.fixture(scope="module", params=[1, 20], ids=["one-by-one", "together"])
+async def desk(
+    request: pytest.FixtureRequest, app_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
     database = await Database.connect(app_url, size=2)
     async with empty_broker(tmp_path_factory.mktemp("consumer") / "broker") as broker:
         desk = Desk(broker)
-        async with running(consumer(desk.handle, database, broker).run()):
+        async with running(consumer(desk.handle, database, broker, together=request.param).run()):
             yield desk
     await database.close()
 
 
-def consumer(handler: Handler, database: Database, broker: str) -> Consumer:
+def consumer(handler: Handler, database: Database, broker: str, *, together: int = 1) -> Consumer:
     return Consumer(
-        Subscription("tests", {TOPIC: handler}),
+        Subscription("tests", {TOPIC: handler}, together),
         service=SERVICE,
         database=database,
         bootstrap_servers=broker,
@@ -256,3 +259,41 @@ async def test_what_a_handler_emits_goes_out_with_its_effect(sample: Sample, des
     row = await sample.admin.fetchrow("SELECT key, correlation_id, workspace_id FROM outbox")
     assert row is not None
     assert tuple(row) == ("k-2", "c-1", "acme")
+
+
+async def test_of_events_that_come_together_each_takes_effect_once(sample: Sample, desk: Desk, key: str) -> None:
+    """Two workspaces' events in turns, one that is no event, and one that always fails."""
+
+    async def all_but_one(received: ReceivedEvent, work: UnitOfWork) -> None:
+        await take_effect(received, work)
+        if name_of(received) == "n4":
+            raise ValueError("not this one")
+
+    desk.handlers[key] = all_but_one
+    events = [event(key, f"n{number}", workspace=("acme", "other")[number % 2]) for number in range(9)]
+    await desk.send(key, *events[:6], b"nonsense", *events[6:])
+    await eventually(lambda: has_effect(sample, "n8"))
+    await eventually(lambda: has_effect(sample, "n7"))
+    found = await sample.admin.fetch("SELECT workspace_id, name FROM effects ORDER BY id")
+    names = {"acme": ["n0", "n2", "n6", "n8"], "other": ["n1", "n3", "n5", "n7"]}
+    for workspace, expected in names.items():
+        assert [row["name"].split()[0] for row in found if row["workspace_id"] == workspace] == expected
+    assert {each.value for each in await desk.parked(key, 2)} == {b"nonsense", events[4]}
+
+
+async def test_each_of_those_that_come_together_has_its_own_correlation(sample: Sample, desk: Desk, key: str) -> None:
+    calls = []
+
+    async def note(received: ReceivedEvent, work: UnitOfWork) -> None:
+        calls.append((work.call.correlation_id, received.correlation_id, work.call.method))
+        await take_effect(received, work)
+        work.emit(happened(f"after-{name_of(received)}"), key=key)
+
+    desk.handlers[key] = note
+    for number in range(3):
+        call = replace(a_call(workspace="acme"), correlation_id=f"c-{number}")
+        await desk.send(key, compose(happened(f"m{number}"), key=key, service=SERVICE, call=call).body.encode())
+    await eventually(lambda: has_effect(sample, "m2"))
+    assert calls == [(f"c-{number}", f"c-{number}", f"tests/{TOPIC}") for number in range(3)]
+    rows = await sample.admin.fetch("SELECT correlation_id FROM outbox WHERE key = $1 ORDER BY sequence", key)
+    assert [row["correlation_id"] for row in rows] == ["c-0", "c-1", "c-2"]

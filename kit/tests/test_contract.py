@@ -29,6 +29,7 @@ message WithRawBody {{
   opsfield.common.v1.RawBody data = 2;
 }}
 """
+SIGNED = 'signature: {header: "x-sign" delivery_header: "x-delivery" secret: "some.secret"}'
 EMPTY = "google.protobuf.Empty"
 ROUTE = 'option (google.api.http) = {get: "/ping"};'
 POST = 'option (google.api.http) = {post: "/ping", body: "*"};'
@@ -82,6 +83,16 @@ def test_a_mutation_that_needs_a_key_is_read_as_such(request: pytest.FixtureRequ
         ([POST, policy("public: {} tenancy: CREDENTIAL_WORKSPACE idempotency: KEY_REQUIRED")], "needs a credential"),
         ([POST, policy("roles: {any_of: [VIEWER]} idempotency: CONTENT_DIGEST")], "has no raw body whose digest"),
         ([ROUTE, policy("roles: {any_of: [VIEWER]} gathered: true")], "part of another answer but has an HTTP route"),
+        ([POST, policy(f"{SIGNED} tenancy: NO_WORKSPACE idempotency: KEY_REQUIRED")], "known by its delivery's id"),
+        ([POST, policy("public: {} tenancy: NO_WORKSPACE idempotency: DELIVERY_ID")], "known by its delivery's id"),
+        (
+            [POST, policy("roles: {any_of: [VIEWER]} tenancy: DELIVERY_WORKSPACE idempotency: KEY_REQUIRED")],
+            "only that",
+        ),
+        (
+            [POST, policy(f"{SIGNED} tenancy: NO_WORKSPACE idempotency: DELIVERY_ID")],
+            "no raw body that could be signed",
+        ),
     ],
     ids=[
         "no-policy",
@@ -95,6 +106,10 @@ def test_a_mutation_that_needs_a_key_is_read_as_such(request: pytest.FixtureRequ
         "workspace-without-credential",
         "digest-of-nothing",
         "part-with-route",
+        "signed-with-key",
+        "delivered-unsigned",
+        "workspace-of-no-delivery",
+        "signed-without-body",
     ],
 )
 def test_an_rpc_that_cannot_be_served_stops_the_start(
@@ -134,6 +149,37 @@ def test_a_raw_body_may_be_its_own_key(request: pytest.FixtureRequest) -> None:
     assert (rpc.mutates, rpc.has_key, rpc.needs_key) == (True, True, False)
     assert rpc.repeatable
     assert rpc.in_workspace
+
+
+def test_what_is_signed_is_known_by_its_delivery(request: pytest.FixtureRequest) -> None:
+    options = f"{SIGNED} tenancy: DELIVERY_WORKSPACE idempotency: DELIVERY_ID"
+    rpc = read(request, POST, policy(options), message="WithRawBody")
+    assert (rpc.access, rpc.roles, rpc.in_workspace) == ("signature", frozenset(), True)
+    assert (rpc.mutates, rpc.has_key, rpc.needs_key, rpc.is_delivered, rpc.repeatable) == (
+        True,
+        True,
+        False,
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("signature", "tenancy", "reason"),
+    [
+        ('header: "x-sign" delivery_header: "x-delivery"', "NO_WORKSPACE", "does not say which headers"),
+        ('header: "x-sign" secret: "s"', "NO_WORKSPACE", "does not say which headers"),
+        ('header: "X-Sign" delivery_header: "x-delivery" secret: "s"', "NO_WORKSPACE", "written in lower case"),
+        ('header: "x-sign" delivery_header: "x-delivery" secret: "s"', "CALLER_WORKSPACE", "set another tenancy"),
+        ('header: "x-sign" delivery_header: "x-delivery" secret: "s"', "TOKEN_WORKSPACE", "set another tenancy"),
+    ],
+)
+def test_a_signature_that_cannot_be_checked_stops_the_start(
+    request: pytest.FixtureRequest, signature: str, tenancy: str, reason: str
+) -> None:
+    options = f"signature: {{{signature}}} tenancy: {tenancy} idempotency: DELIVERY_ID"
+    with pytest.raises(ContractError, match=reason):
+        read(request, POST, policy(options), message="WithRawBody")
 
 
 def test_a_part_of_another_answer_needs_no_route(request: pytest.FixtureRequest) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from kit.settings import ServiceSettings
 
@@ -21,6 +21,25 @@ class Settings(ServiceSettings):
     most_running_per_agent: int = Field(16, ge=1, le=1000, description="Runs of one agent at a time.")
     lease_seconds: float = Field(15, ge=2, le=300, description="Silence of a replica after which its jobs are taken.")
 
+    agentfield_url: HttpUrl | None = Field(
+        None, description="AgentField's control plane, where it is an engine too: http(s)://host:port."
+    )
+    agentfield_api_key: SecretStr | None = Field(None, description="What it wants in X-API-Key.")
+    agentfield_callback_url: HttpUrl | None = Field(
+        None, description="Our gateway, as that control plane reaches it; none: it is asked again and again instead."
+    )
+    agentfield_most_running: int = Field(32, ge=1, le=1000, description="Executions there at a time, per replica.")
+    agentfield_timeout_seconds: int = Field(1800, ge=1, le=86400, description="How long one there may take.")
+
+    llm_base_url: str = Field(
+        "",
+        description="An OpenAI-compatible endpoint, up to `/v1`, that reasoners ask where a workspace wants it "
+        "(its setting `automation.askModel`). None: they reason alone.",
+    )
+    llm_model: str = Field("", description="The name of the model there.")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="What the endpoint asks for, if anything.")
+    llm_timeout_seconds: float = Field(15, ge=1, le=60, description="How long one answer of the model may take.")
+
     test_reasoners: str = Field("", description="For tests: a module whose REASONERS are offered as well.")
 
     @property
@@ -33,6 +52,17 @@ class Settings(ServiceSettings):
             "telemetry": self.telemetry_address,
             "workflow": self.workflow_address,
         }
+
+    @field_validator("agentfield_url", "agentfield_api_key", "agentfield_callback_url", mode="before")
+    @classmethod
+    def _take_nothing_for_none(cls, value: object) -> object:
+        return value or None
+
+    @model_validator(mode="after")
+    def _name_the_model(self) -> Self:
+        if self.llm_base_url and not self.llm_model:
+            raise ValueError("LLM_MODEL must name the model at LLM_BASE_URL")
+        return self
 
     @model_validator(mode="after")
     def _refuse_test_reasoners_in_production(self) -> Self:

@@ -7,8 +7,8 @@ from kit import contract
 from kit.calls import Services
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wire, Wiring
-from services.agent_runtime.engines.builtin import BuiltinEngine
-from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
+from services.agent_runtime.engines.assembly import agentfield_engine, builtin_engine
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.port import Engine
 from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
@@ -18,8 +18,6 @@ from services.agent_runtime.queues.handlers import QueueHandlers
 from services.agent_runtime.registry.handlers import RegistryHandlers
 from services.agent_runtime.settings import Settings
 from services.agent_runtime.smoke.handlers import SmokeHandlers
-from services.agent_runtime.workers.pool import WorkerPool
-from services.agent_runtime.workers.reasoning import load
 
 NAME = "agent-runtime"
 
@@ -28,7 +26,8 @@ NAME = "agent-runtime"
 class Parts:
     """What handlers work with."""
 
-    engine: Engine
+    engines: Engines
+    in_use: Engine
     runtime: Runtime
     services: Services
 
@@ -36,8 +35,8 @@ class Parts:
 def handlers(parts: Parts) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     areas = (
-        RegistryHandlers(parts.engine, parts.runtime.dispatcher),
-        QueueHandlers(parts.engine),
+        RegistryHandlers(parts.engines, parts.in_use, parts.runtime.dispatcher),
+        QueueHandlers(parts.engines),
         FailureHandlers(parts.services),
         SmokeHandlers(parts.services),
     )
@@ -52,10 +51,13 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        engine = _builtin_engine(settings, foundation.services)
+        builtin = builtin_engine(settings, foundation)
+        agentfield = agentfield_engine(settings, foundation, builtin)
+        # In the order in which they are asked for an agent.
+        engines = Engines(*(engine for engine in (builtin, agentfield) if engine is not None))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
         runtime = Runtime(
-            engine,
+            engines,
             database,
             relay_url,
             most_per_agent=settings.most_running_per_agent,
@@ -64,16 +66,9 @@ def wire(settings: Settings) -> Wire:
         )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         return Wiring(
-            handlers=handlers(Parts(engine, runtime, foundation.services)),
+            handlers=handlers(Parts(engines, agentfield or builtin, runtime, foundation.services)),
             subscriptions=(consumer.subscription(),),
-            loops=(runtime.run, JobSweep(database, relay_url, engine.reasoners, on_commit=on_commit).run),
+            loops=(runtime.run, JobSweep(database, relay_url, engines, on_commit=on_commit).run),
         )
 
     return put_together
-
-
-def _builtin_engine(settings: Settings, services: Services) -> BuiltinEngine:
-    modules = (settings.test_reasoners,) if settings.test_reasoners else ()
-    pool = WorkerPool(settings.workers, memory_mb=settings.worker_memory_mb, modules=modules)
-    calls = OpsCalls(services)
-    return BuiltinEngine(load(*modules), pool, lambda task: GrpcOpsReader(calls, task))

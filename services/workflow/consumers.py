@@ -21,6 +21,7 @@ from services.workflow.executions.rules import Report, Row
 from services.workflow.proposals import policy
 
 NAME = "workflow-runtime"
+_TOGETHER = 20
 _MOST_PROPOSALS = 100
 # They are told with each end of the execution, in an event, which has to fit into what the broker takes (1 MB).
 _MOST_PROPOSED_BYTES = 500_000
@@ -41,6 +42,7 @@ def subscription(settings: SettingsReader) -> Subscription:
             contract.event_topic(ExecutionStarted.DESCRIPTOR): consumer.execution_started,
             contract.event_topic(ExecutionFinished.DESCRIPTOR): consumer.execution_finished,
         },
+        together=_TOGETHER,
     )
 
 

@@ -9,6 +9,7 @@ from kit.wiring import Foundation, Wire, Wiring
 from services.workflow.audit.consumers import subscription as privileged_actions
 from services.workflow.audit.handlers import AuditHandlers
 from services.workflow.audit.sealer import AuditKey, Sealer
+from services.workflow.callbacks.handlers import CallbackHandlers
 from services.workflow.consumers import subscription as runtime
 from services.workflow.executions.deadlines import deadline_sweep
 from services.workflow.executions.handlers import ExecutionHandlers
@@ -30,6 +31,7 @@ def handlers(reasoners: Reasoners) -> Mapping[str, Handler]:
     return {
         **_executions(ExecutionHandlers(reasoners), SummaryHandlers()),
         **bind_service(NAME, "AuditService", AuditHandlers()),
+        **bind_service(NAME, "CallbackService", CallbackHandlers()),
         **ResourceHandlers(TRIGGERS, (TRIGGERS,)).by_path(),
     }
 

@@ -47,4 +47,6 @@ def test_each_operation_says_who_may_call_it(document: dict[str, Any]) -> None:
             names = {each.get("name", each.get("$ref", "")).rpartition("/")[2] for each in operation["parameters"]}
             text = " ".join(names).lower().replace("-", "")
             assert ("idempotencykey" in text) == rpc.needs_key
-            assert ("workspaceid" in text) == (rpc.in_workspace and not rpc.credential)
+            assert ("workspaceid" in text) == (rpc.access == "roles" and rpc.in_workspace)
+            terms = {rpc.policy.signature.header, rpc.policy.signature.delivery_header} - {""}
+            assert terms <= names

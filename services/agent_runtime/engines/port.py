@@ -1,21 +1,24 @@
 """What an engine is to the rest of the service: it offers reasoners and runs them."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.agent_runtime.reasoners.reasoner import Reasoner
+from services.agent_runtime.reasoners.reasoner import Description
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run of a reasoner, on behalf of an execution of a workspace."""
+    """One try of a reasoner, on behalf of an execution of a workspace. `lease` names the try: another try of the same
+    attempt has another."""
 
     workspace_id: str
     execution_id: str
-    reasoner: Reasoner
+    attempt: int
+    lease: str
+    reasoner: Description
     input: Json
     correlation_id: str
     traceparent: str | None
@@ -43,13 +46,23 @@ class Failed:
 Outcome = Succeeded | Failed
 
 
+@dataclass(frozen=True)
+class Agent:
+    """Agents as the registry shows them. `reachable`: whether it would begin now what it is asked for."""
+
+    name: str
+    engine: str
+    version: str
+    reachable: bool
+    reasoners: Sequence[Description]
+
+
 class Engine(Protocol):
-    """Its `reasoners` by their full names. `slots`: how many tasks it runs at a time; `workers` and `busy`: how many
-    processes answer now, and how many of them are at work."""
+    """`slots`: how many tasks it runs at a time; `workers` and `busy`: of whatever runs them, how many answer now, and
+    how many of them are at work."""
 
     name: str
     version: str
-    reasoners: Mapping[str, Reasoner]
 
     @property
     def slots(self) -> int: ...
@@ -60,9 +73,22 @@ class Engine(Protocol):
     @property
     def busy(self) -> int: ...
 
+    def has(self, agent: str) -> bool:
+        """Whether an agent of that name, in any workspace, is this engine's. Answers at once, from memory."""
+        ...
+
+    async def find(self, workspace_id: str, agent: str, reasoner: str) -> Description | None:
+        """The reasoner, as it is for that workspace. Raises Unavailable when that cannot be told now."""
+        ...
+
+    async def agents(self, workspace_id: str) -> Sequence[Agent]:
+        """All that the workspace may use. Raises Unavailable."""
+        ...
+
     async def serve(self) -> None:
         """What it does beside running tasks, until cancelled. By the time it returns, nothing of it runs any more."""
 
     async def run(self, task: Task) -> Outcome:
-        """Run a task. Cancelled, it has really been stopped by the time this returns."""
+        """Run a task. Cancelled, it has really been stopped by the time this returns, or will be by itself. Raises
+        TimeoutError when whatever runs it says that it took longer than it may."""
         ...

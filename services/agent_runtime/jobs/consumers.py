@@ -1,4 +1,4 @@
-"""What workflow tells: what is to be run, and what is not to be run any more."""
+"""What workflow tells: what is to be run, what is not to be run any more, and what is to be looked at."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,11 @@ from kit.events import ReceivedEvent
 from kit.instants import instant
 from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork
-from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled, ExecutionRequested
+from opsfield.workflow.v1.dispatch_pb2 import ExecutionCalledBack, ExecutionCancelled, ExecutionRequested
 from services.agent_runtime.jobs import endings, store
 
 NAME = "agent-runtime-workflow"
+_TOGETHER = 20
 
 log = get_logger(__name__)
 
@@ -31,7 +32,9 @@ class WorkflowConsumer:
             {
                 contract.event_topic(ExecutionRequested.DESCRIPTOR): self.execution_requested,
                 contract.event_topic(ExecutionCancelled.DESCRIPTOR): self.execution_cancelled,
+                contract.event_topic(ExecutionCalledBack.DESCRIPTOR): self.execution_called_back,
             },
+            together=_TOGETHER,
         )
 
     async def execution_requested(self, event: ReceivedEvent, work: UnitOfWork) -> None:
@@ -66,6 +69,11 @@ class WorkflowConsumer:
         job = await store.lock_attempt(work, cancelled.execution_id, cancelled.attempt)
         if job is not None and job.state in ("waiting", "running"):
             await self._cancel(work, job, "somebody cancelled it")
+
+    async def execution_called_back(self, event: ReceivedEvent, work: UnitOfWork) -> None:
+        """Whoever waits for it looks at once; nothing else is to be had from it. Raises Invalid."""
+        called = said(event.data, ExecutionCalledBack)
+        await store.announce_called_back(work, called.execution_id)
 
     async def _cancel(self, work: UnitOfWork, job: store.Job, reason: str) -> None:
         await endings.cancel(work, job, reason)

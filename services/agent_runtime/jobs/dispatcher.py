@@ -15,6 +15,7 @@ from kit.errors import Problem
 from kit.logs import get_logger
 from kit.unit_of_work import unit_of_work
 from opsfield.agent_runtime.v1.outcomes_pb2 import ExecutionStarted
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.jobs import callers, rules, store
 from services.agent_runtime.jobs.rules import Waiting
 from services.agent_runtime.jobs.runs import Runs
@@ -37,6 +38,7 @@ class Dispatcher:
         self,
         database: Database,
         relay_url: str,
+        engines: Engines,
         runs: Runs,
         *,
         worker: str,
@@ -46,6 +48,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._relay_url = relay_url
+        self._engines = engines
         self._runs = runs
         self._worker = worker
         self._most_per_agent = most_per_agent
@@ -56,6 +59,7 @@ class Dispatcher:
         self._turn = 0
         # How many waited when it was last looked, of all workspaces, counted up to 100.
         self.depth = 0
+        self._next_count = 0.0
 
     def wake(self) -> None:
         self._woken.set()
@@ -81,19 +85,26 @@ class Dispatcher:
 
     async def _round(self, connection: RelayConnection) -> None:
         free = self._runs.free
-        if free > 0:
-            waiting = await store.waiting(connection, clock.now(), free)
+        if (most := max(free.values())) > 0:
+            waiting = await store.waiting(connection, clock.now(), most)
             chosen = rules.choose(
                 waiting,
                 await store.running(connection) if waiting else (),
                 free=free,
+                engine_of=lambda agent: self._engines.of(agent).name,
                 most_per_agent=self._most_per_agent,
                 last_served=self._last_served,
             )
             for each in chosen:
                 await self._begin(each)
             self._forget_others({each.workspace_id for each in waiting})
-        self.depth = await store.waiting_count(connection, _MOST_COUNTED)
+        await self._count(connection)
+
+    async def _count(self, connection: RelayConnection) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_count:
+            self.depth = await store.waiting_count(connection, _MOST_COUNTED)
+            self._next_count = now + _IDLE_SECONDS
 
     async def _begin(self, waiting: Waiting) -> None:
         self._turn += 1

@@ -1,7 +1,7 @@
 """Leases: whoever runs a job says so again and again; of whom nothing is heard any more is taken its jobs away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from kit import clock
@@ -9,10 +9,10 @@ from kit.database import DATABASE_ERRORS, Database, relay_connection
 from kit.errors import Problem
 from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork, unit_of_work
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.jobs import callers, endings, store
 from services.agent_runtime.jobs.runs import Runs
 from services.agent_runtime.jobs.store import RelayConnection
-from services.agent_runtime.reasoners.reasoner import Reasoner
 
 # Often enough that a job which another replica has cancelled is stopped soon.
 _LONGEST_PAUSE = 1.0
@@ -63,13 +63,13 @@ class JobSweep:
         self,
         database: Database,
         relay_url: str,
-        reasoners: Mapping[str, Reasoner],
+        engines: Engines,
         *,
         on_commit: Callable[[], None],
     ) -> None:
         self._database = database
         self._relay_url = relay_url
-        self._reasoners = reasoners
+        self._engines = engines
         self._on_commit = on_commit
 
     async def run(self) -> None:
@@ -120,9 +120,9 @@ class JobSweep:
         job = await store.lock_lost(work, job_id)
         if job is None:
             return
-        reasoner = self._reasoners.get(job.full_name)
+        found = await self._engines.find(job.workspace_id, job.agent or "", job.reasoner or "")
         async with work.part(callers.of_job(job)) as part:
-            await endings.lose(part, job, most_tries=reasoner.most_tries if reasoner else 1)
+            await endings.lose(part, job, most_tries=found.reasoner.most_tries if found else 1)
 
     async def _time_out(self, work: UnitOfWork, job_id: str) -> None:
         job = await store.lock_overdue(work, job_id)

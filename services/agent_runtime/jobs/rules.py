@@ -1,7 +1,7 @@
 """Who is served next, and what becomes of a job whose worker is lost."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,11 +32,13 @@ def choose(
     waiting: Sequence[Waiting],
     running: Sequence[Running],
     *,
-    free: int,
+    free: Mapping[str, int],
+    engine_of: Callable[[str], str],
     most_per_agent: int,
     last_served: Mapping[str, int],
 ) -> list[Waiting]:
-    """At most `free` of those that wait, in the order to begin them.
+    """Those that are begun of those that wait, in that order. `free`: how many more each engine can run; `engine_of`:
+    which engine runs an agent.
 
     The workspace that has the least running comes first; among equals the one that was served longest ago
     (`last_served`: a number that grows, by workspace; none: never); among its jobs the oldest. No agent gets more than
@@ -48,21 +50,22 @@ def choose(
         of_agent[each.agent] += each.count
     served = dict(last_served)
     turn = max(served.values(), default=0)
+    free_of = Counter(free)
     left = sorted(waiting, key=lambda job: (job.created_at, job.id))
     chosen: list[Waiting] = []
-    while len(chosen) < free:
-        allowed = [job for job in left if of_agent[job.agent] < most_per_agent]
+    while True:
+        allowed = [job for job in left if of_agent[job.agent] < most_per_agent and free_of[engine_of(job.agent)] > 0]
         if not allowed:
-            break
+            return chosen
         # The first of equals is the oldest.
         job = min(allowed, key=lambda job: (of_workspace[job.workspace_id], served.get(job.workspace_id, 0)))
         left.remove(job)
         chosen.append(job)
         of_workspace[job.workspace_id] += 1
         of_agent[job.agent] += 1
+        free_of[engine_of(job.agent)] -= 1
         turn += 1
         served[job.workspace_id] = turn
-    return chosen
 
 
 def pause_before_next_try(tries: int, chance: float) -> timedelta:

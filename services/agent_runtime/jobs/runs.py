@@ -1,6 +1,7 @@
 """The jobs that this process runs: each a task that runs it, and records what came of it if its lease still holds."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,8 @@ from kit import clock, logs
 from kit.database import Database
 from kit.errors import Problem
 from kit.unit_of_work import UnitOfWork, unit_of_work
-from services.agent_runtime.engines.port import Engine, Failed, Task
+from services.agent_runtime.engines.engines import Engines
+from services.agent_runtime.engines.port import Failed, Task
 from services.agent_runtime.jobs import callers, endings, store
 from services.agent_runtime.jobs.store import Job
 
@@ -30,22 +32,24 @@ class _Run:
 
 
 class Runs:
-    """`ended` is called whenever one has ended; `on_commit` after each unit of work."""
+    """`freed` is called whenever another one can be begun; `on_commit` after each unit of work."""
 
     def __init__(
-        self, engine: Engine, database: Database, *, on_commit: Callable[[], None], ended: Callable[[], None]
+        self, engines: Engines, database: Database, *, on_commit: Callable[[], None], freed: Callable[[], None]
     ) -> None:
-        self._engine = engine
+        self._engines = engines
         self._database = database
         self._on_commit = on_commit
-        self._ended = ended
+        self._freed = freed
         # By lease: a job that was taken away from here can come back while its first run has not ended.
         self._runs: dict[str | None, _Run] = {}
 
     @property
-    def free(self) -> int:
-        """How many more can be begun."""
-        return self._engine.slots - len(self._runs)
+    def free(self) -> dict[str, int]:
+        """How many more can be begun, by the name of the engine. One that is being recorded needs it no more."""
+        running = (run for run in self._runs.values() if not run.is_recording)
+        taken = Counter(self._engines.of(run.job.agent or "").name for run in running)
+        return {engine.name: engine.slots - taken[engine.name] for engine in self._engines.all}
 
     @property
     def jobs(self) -> list[Job]:
@@ -88,11 +92,12 @@ class Runs:
             log.error("what came of a run is not recorded", job=job.id, exc_info=error)
         finally:
             del self._runs[job.lease]
-            self._ended()
+            self._freed()
 
     async def _run(self, job: Job) -> None:
         ending = await self._outcome(job)
         self._runs[job.lease].is_recording = True
+        self._freed()
         for _ in range(_RECORD_TRIES):
             try:
                 await self._record(job, ending)
@@ -104,13 +109,17 @@ class Runs:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _outcome(self, job: Job) -> Ending:
-        reasoner = self._engine.reasoners.get(job.full_name)
-        if reasoner is None:
+        found = await self._engines.find(job.workspace_id, job.agent or "", job.reasoner or "")
+        if found is None:
             unknown = Failed("reasoner_unknown", f"There is no reasoner {job.full_name}.")
             return partial(endings.conclude, outcome=unknown, most_tries=1)
+        reasoner = found.reasoner
+        assert job.lease is not None, "it runs"
         task = Task(
             workspace_id=job.workspace_id,
             execution_id=job.execution_id,
+            attempt=job.attempt,
+            lease=job.lease,
             reasoner=reasoner,
             input=job.input,
             correlation_id=job.correlation_id,
@@ -119,7 +128,7 @@ class Runs:
         left = (job.deadline_at - clock.now()).total_seconds()
         try:
             async with asyncio.timeout(min(reasoner.timeout_seconds, left)):
-                outcome = await self._engine.run(task)
+                outcome = await found.engine.run(task)
         except TimeoutError:
             return endings.time_out
         return partial(endings.conclude, outcome=outcome, most_tries=reasoner.most_tries)

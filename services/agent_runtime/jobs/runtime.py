@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kit import ids
 from kit.database import Database
-from services.agent_runtime.engines.port import Engine
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.jobs.dispatcher import Dispatcher
 from services.agent_runtime.jobs.leases import Heartbeat
 from services.agent_runtime.jobs.runs import Runs
@@ -20,7 +20,7 @@ class Runtime:
 
     def __init__(
         self,
-        engine: Engine,
+        engines: Engines,
         database: Database,
         relay_url: str,
         *,
@@ -29,11 +29,12 @@ class Runtime:
         on_commit: Callable[[], None],
         grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
-        self.engine = engine
-        self.runs = Runs(engine, database, on_commit=on_commit, ended=self.wake)
+        self.engines = engines
+        self.runs = Runs(engines, database, on_commit=on_commit, freed=self.wake)
         self.dispatcher = Dispatcher(
             database,
             relay_url,
+            engines,
             self.runs,
             worker=f"{socket.gethostname()}-{ids.new_id()}",
             most_per_agent=most_per_agent,
@@ -51,8 +52,8 @@ class Runtime:
         """Never returns. Cancelled, it begins nothing more, gives what runs a few seconds, and stops the rest."""
         dispatcher = asyncio.create_task(self.dispatcher.run())
         heartbeat = asyncio.create_task(self._heartbeat.run())
-        engine = asyncio.create_task(self.engine.serve())
-        tasks = (dispatcher, heartbeat, engine)
+        engines = asyncio.create_task(self.engines.serve())
+        tasks = (dispatcher, heartbeat, engines)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -61,7 +62,7 @@ class Runtime:
             await _end(dispatcher)
             await self.runs.drain(self._grace_seconds)
             await _end(heartbeat)
-            await _end(engine)
+            await _end(engines)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -105,6 +105,9 @@ WHERE state = 'running' AND lease = ANY($1::uuid[]) AND (workspace_id, id) IN (
 )
 RETURNING lease::text AS lease
 """
+# The channel on which replicas hear that an execution is to be looked at: its payload is the execution's id.
+CALLED_BACK = "agent_runtime_called_back"
+_ANNOUNCE_CALLED_BACK = "SELECT pg_notify($1, $2)"
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,11 @@ async def put_back(work: UnitOfWork, job: Job, *, run_after: datetime, reason: s
 async def settle_earlier(work: UnitOfWork, execution_id: str, attempt: int) -> None:
     """Earlier attempts that failed for good need nobody any more: a later one takes their place."""
     await work.execute(_SETTLE_EARLIER, work.call.workspace_id, execution_id, attempt)
+
+
+async def announce_called_back(work: UnitOfWork, execution_id: str) -> None:
+    """Whichever replica runs it hears of it when this is committed."""
+    await work.execute(_ANNOUNCE_CALLED_BACK, CALLED_BACK, execution_id)
 
 
 async def forget(work: UnitOfWork, before: datetime, most: int) -> int:

@@ -9,18 +9,18 @@ from opsfield.agent_runtime.v1.runtime_pb2 import (
     Queue,
     RuntimeHealth,
 )
-from services.agent_runtime.engines.port import Engine
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.queues import store
 
 _LONG_SECONDS = 60.0
 
 
 class QueueHandlers:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engines: Engines) -> None:
+        self._engine = engines.first
 
     async def get_runtime_health(self, request: GetRuntimeHealthRequest, session: Session) -> RuntimeHealth:
-        """The workers are those of the replica that answers."""
+        """The workers are those of the replica that answers: of the engine that the platform stands on."""
         del request
         counts = await store.counts(session)
         waits_long = (counts["oldest_waiting_seconds"] or 0) > _LONG_SECONDS

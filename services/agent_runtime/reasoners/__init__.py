@@ -6,10 +6,10 @@ Worker processes import them, so nothing here may import a database or a network
 from collections.abc import Mapping
 
 from services.agent_runtime.reasoners import assets, billing, sla, triage
-from services.agent_runtime.reasoners.reasoner import OpsReader, ProposedAction, Reasoner, Result
+from services.agent_runtime.reasoners.reasoner import OpsReader, ProposedAction, Question, Reasoner, Result
 from services.agent_runtime.reasoners.smoke import ECHO
 
-__all__ = ["REASONERS", "OpsReader", "ProposedAction", "Reasoner", "Result"]
+__all__ = ["REASONERS", "OpsReader", "ProposedAction", "Question", "Reasoner", "Result"]
 
 REASONERS: Mapping[str, Reasoner] = {
     each.full_name: each for each in (ECHO, *triage.REASONERS, *sla.REASONERS, *billing.REASONERS, *assets.REASONERS)

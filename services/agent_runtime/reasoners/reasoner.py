@@ -45,11 +45,11 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Reasoner:
-    """`reason` is pure: the same input and data give the same result, on any machine and at any time.
+class Description:
+    """What is known of a reasoner, whatever runs it.
 
-    `timeout_seconds` bounds both steps together; `most_tries` is how often it is begun before it fails for good, which
-    counts when a worker is lost or what it reads cannot be reached, not when it raises an error of its own."""
+    `timeout_seconds` bounds one try; `most_tries` is how often it is begun before it fails for good, which counts when
+    whatever runs it is lost or what it reads cannot be reached, not when it raises an error of its own."""
 
     agent: str
     name: str
@@ -59,10 +59,31 @@ class Reasoner:
     output_schema: Json
     timeout_seconds: int
     most_tries: int
-    gather: Callable[[OpsReader, Json], Awaitable[Json]] | None
-    reason: Callable[[Json, Json], Result]
 
     @property
     def full_name(self) -> str:
         """`triage.classify`"""
         return f"{self.agent}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked. `instructions` are ours; `material` are texts of others, which it judges and does not
+    follow; `schema` (JSON schema) is what its answer keeps to: it can choose and explain, and nothing else."""
+
+    instructions: str
+    material: Json
+    schema: Json
+
+
+@dataclass(frozen=True)
+class Reasoner(Description):
+    """One that is built in. `reason` is pure: the same input and data give the same result, on any machine and at any
+    time.
+
+    `question` is what a model is asked where the workspace wants that; its answer, checked, is then in `data` under
+    `model`, and `reason` weighs it beside its own rules. Without an answer it reasons alone."""
+
+    gather: Callable[[OpsReader, Json], Awaitable[Json]] | None
+    reason: Callable[[Json, Json], Result]
+    question: Callable[[Json, Json], Question | None] | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,11 +16,15 @@ from kit.database import Database
 from kit.identity import Principal, TokenSigner
 from kit.migrate import upgrade
 from services.agent_runtime.engines.builtin import BuiltinEngine
+from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.port import Task
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.models.model import Model
 from services.agent_runtime.reasoners.reasoner import OpsReader
+from services.agent_runtime.tests.agentfield import Beside, Run, beside
+from services.agent_runtime.tests.control_plane import ControlPlane
 from services.agent_runtime.tests.services import Caller
 from services.agent_runtime.tests.workspace import Start, Workspace, directly, through
 from services.agent_runtime.workers.pool import WorkerPool
@@ -43,7 +47,7 @@ async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 async def admin(bare_stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A superuser in the runtime's database, in which there are no jobs."""
     connection = await asyncpg.connect(with_database(bare_stack.admin_url, "agent_runtime"))
-    await connection.execute("TRUNCATE jobs")
+    await connection.execute("TRUNCATE jobs CASCADE")
     yield connection
     await connection.close()
 
@@ -71,6 +75,10 @@ def no_reader(task: Task) -> OpsReader:
     raise AssertionError(f"{task.reasoner.full_name} reads nothing")
 
 
+async def nobody(workspace_id: str) -> bool:
+    return False
+
+
 @pytest.fixture
 def start(bare_stack: Stack, database: Database, admin: object) -> Start:
     """Runs a runtime for the length of a block."""
@@ -85,11 +93,13 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
         lease_seconds: float = 2,
         grace_seconds: float = 0.2,
         reader: Callable[[Task], OpsReader] = no_reader,
+        model: Model | None = None,
+        wants_model: Callable[[str], Awaitable[bool]] = nobody,
     ) -> AsyncIterator[Running]:
         pool = WorkerPool(workers, memory_mb=memory_mb, modules=(TRIAL,))
-        engine = BuiltinEngine(load(TRIAL), pool, reader)
+        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader, model=model, wants_model=wants_model))
         runtime = Runtime(
-            engine,
+            engines,
             database,
             relay_url,
             most_per_agent=most_per_agent,
@@ -97,7 +107,7 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
             on_commit=lambda: None,
             grace_seconds=grace_seconds,
         )
-        sweep = JobSweep(database, relay_url, engine.reasoners, on_commit=lambda: None)
+        sweep = JobSweep(database, relay_url, engines, on_commit=lambda: None)
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(sweep.run())]
         try:
@@ -112,12 +122,29 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
 
 
 @pytest.fixture
+def control_plane() -> Iterator[ControlPlane]:
+    """AgentField's control plane, or what stands in for it."""
+    with ControlPlane() as running:
+        yield running
+
+
+@pytest.fixture
+async def run(
+    control_plane: ControlPlane, bare_stack: Stack, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> Run:
+    """Runs a runtime beside that control plane, which it has never seen before."""
+    await admin.execute("TRUNCATE agentfield_offers")
+    relay_url = bare_stack.database_url("agent-runtime", "relay")
+    return lambda **how: beside(control_plane, database, relay_url, **how)
+
+
+@pytest.fixture
 def workspace_of(
     database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
-) -> Callable[[Running | None], Workspace]:
+) -> Callable[[Running | Beside | None], Workspace]:
     """A new, empty workspace, whose events reach that runtime; None: a database at which nobody is at work."""
 
-    def make(running: Running | None) -> Workspace:
+    def make(running: Running | Beside | None) -> Workspace:
         consumer = running.consumer if running else WorkflowConsumer(lambda: None, lambda job_id: None)
         return Workspace(f"w-{uuid.uuid4().hex}", admin, directly(consumer, database))
 

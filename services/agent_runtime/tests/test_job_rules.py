@@ -1,6 +1,7 @@
 """Who is served next."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -19,34 +20,60 @@ def names(jobs: list[Waiting]) -> list[str]:
     return [f"{job.workspace_id}{(job.created_at - START).seconds}" for job in jobs]
 
 
+def begun(
+    waiting: list[Waiting],
+    running: list[Running],
+    *,
+    free: int,
+    most_per_agent: int = 9,
+    last_served: Mapping[str, int] | None = None,
+) -> list[Waiting]:
+    """Of one engine that runs all agents."""
+    return choose(
+        waiting,
+        running,
+        free={"builtin": free},
+        engine_of=lambda agent: "builtin",
+        most_per_agent=most_per_agent,
+        last_served=last_served or {},
+    )
+
+
 def test_the_oldest_of_a_workspace_comes_first() -> None:
-    chosen = choose([waits("a", 3), waits("a", 1), waits("a", 2)], [], free=2, most_per_agent=9, last_served={})
+    chosen = begun([waits("a", 3), waits("a", 1), waits("a", 2)], [], free=2)
     assert names(chosen) == ["a1", "a2"]
 
 
 def test_workspaces_take_turns() -> None:
     waiting = [*(waits("a", second) for second in range(5)), waits("b", 100), waits("b", 101)]
-    assert names(choose(waiting, [], free=5, most_per_agent=9, last_served={})) == ["a0", "b100", "a1", "b101", "a2"]
+    assert names(begun(waiting, [], free=5)) == ["a0", "b100", "a1", "b101", "a2"]
 
 
 def test_whoever_has_the_least_running_comes_first() -> None:
-    chosen = choose(
-        [waits("a", 1), waits("b", 2)], [Running("a", "triage", 1)], free=1, most_per_agent=9, last_served={}
-    )
+    chosen = begun([waits("a", 1), waits("b", 2)], [Running("a", "triage", 1)], free=1)
     assert names(chosen) == ["b2"]
 
 
 def test_among_equals_the_one_that_was_served_longest_ago() -> None:
     waiting = [waits("a", 1), waits("b", 2)]
-    assert names(choose(waiting, [], free=1, most_per_agent=9, last_served={"a": 7, "b": 3})) == ["b2"]
-    assert names(choose(waiting, [], free=1, most_per_agent=9, last_served={"a": 7})) == ["b2"]
-    assert names(choose(waiting, [], free=1, most_per_agent=9, last_served={"a": 3, "b": 7})) == ["a1"]
+    assert names(begun(waiting, [], free=1, last_served={"a": 7, "b": 3})) == ["b2"]
+    assert names(begun(waiting, [], free=1, last_served={"a": 7})) == ["b2"]
+    assert names(begun(waiting, [], free=1, last_served={"a": 3, "b": 7})) == ["a1"]
 
 
 def test_an_agent_at_its_limit_holds_up_no_other() -> None:
     waiting = [waits("a", 1), waits("a", 2), waits("a", 3, "billing")]
     running = [Running("b", "triage", 1)]
-    assert names(choose(waiting, running, free=3, most_per_agent=2, last_served={})) == ["a1", "a3"]
+    assert names(begun(waiting, running, free=3, most_per_agent=2)) == ["a1", "a3"]
+
+
+def test_an_engine_that_is_full_holds_up_no_other() -> None:
+    waiting = [waits("a", 1), waits("a", 2), waits("a", 3, "remote"), waits("a", 4, "remote")]
+    engines = {"triage": "builtin", "remote": "nodes"}
+    chosen = choose(
+        waiting, [], free={"builtin": 0, "nodes": 1}, engine_of=engines.__getitem__, most_per_agent=9, last_served={}
+    )
+    assert names(chosen) == ["a3"]
 
 
 JOBS = st.lists(
@@ -64,7 +91,7 @@ RUNNING = st.lists(
 def test_as_many_as_may_be_and_no_more(
     waiting: list[Waiting], running: list[Running], free: int, most_per_agent: int
 ) -> None:
-    chosen = choose(waiting, running, free=free, most_per_agent=most_per_agent, last_served={})
+    chosen = begun(waiting, running, free=free, most_per_agent=most_per_agent)
     assert len({job.id for job in chosen}) == len(chosen) <= free
     before, after = Counter[str](), Counter[str]()
     for each in running:

@@ -63,7 +63,7 @@ def test_depths_are_told_roughly() -> None:
 
 
 async def test_health_and_queues_tell_of_their_workspace_alone(caller: Caller, acme: Workspace) -> None:
-    sleeping = [await acme.ask("trial.sleep", {"seconds": 1.2}) for _ in range(2)]
+    sleeping = [await acme.ask("trial.sleep", {"seconds": 60}) for _ in range(2)]
     for each in sleeping:
         await acme.until(each, "running")
     waiting = await acme.ask("trial.sleep", {"seconds": 0.1})
@@ -71,7 +71,7 @@ async def test_health_and_queues_tell_of_their_workspace_alone(caller: Caller, a
     health = await caller.call("GetRuntimeHealth")
     assert (health.status, health.workers, health.busy_workers) == (RuntimeHealth.OK, 2, 2)
     assert (health.waiting, health.running, health.failed) == (1, 2, 0)
-    assert 0 < health.oldest_waiting_seconds < 5
+    assert health.oldest_waiting_seconds > 0
     (queue,) = (await caller.call("ListQueues")).data
     assert (queue.id, queue.agent, queue.reasoner) == ("trial.sleep", "trial", "sleep")
     assert (queue.waiting, queue.running) == (1, 2)
@@ -79,6 +79,8 @@ async def test_health_and_queues_tell_of_their_workspace_alone(caller: Caller, a
     assert (await stranger.call("ListQueues")).page.total == 0
     health = await stranger.call("GetRuntimeHealth")
     assert (health.waiting, health.running, health.HasField("oldest_waiting_seconds")) == (0, 0, False)
+    for each in sleeping:
+        await acme.cancel(each)
     for each in (*sleeping, waiting):
         await acme.finished(each)
     await acme.finished(await acme.ask("smoke.echo"))
@@ -89,14 +91,18 @@ async def test_health_and_queues_tell_of_their_workspace_alone(caller: Caller, a
 
 
 async def test_what_waits_for_long_is_no_good_health(caller: Caller, acme: Workspace) -> None:
-    for _ in range(3):
-        await acme.ask("trial.sleep", {"seconds": 0.8})
+    # Both workers are at work until they are stopped, so that the third one waits for as long as it is looked at.
+    sleeping = [await acme.ask("trial.sleep", {"seconds": 60}) for _ in range(2)]
+    for each in sleeping:
+        await acme.until(each, "running")
     one = await acme.ask("trial.sleep", {"seconds": 0.1})
     await acme.until(one, "waiting")
     await acme.admin.execute(
         "UPDATE jobs SET created_at = created_at - interval '2 minutes' WHERE workspace_id = $1", acme.id
     )
     assert (await caller.call("GetRuntimeHealth")).status == RuntimeHealth.DEGRADED
+    for each in sleeping:
+        await acme.cancel(each)
     await acme.finished(one)
     assert (await caller.call("GetRuntimeHealth")).status == RuntimeHealth.OK
 

@@ -18,6 +18,7 @@ from services.workflow.reasoners import BROKEN, Reasoners
 from services.workflow.triggers import rules, store
 
 NAME = "workflow-triggers"
+_TOGETHER = 20
 _MINUTE = timedelta(minutes=1)
 _COMPLETED = "workflow.completed"
 
@@ -27,7 +28,7 @@ log = get_logger(__name__)
 def subscription(reasoners: Reasoners) -> Subscription:
     """What triggers listen to."""
     consumer = TriggerConsumer(reasoners)
-    return Subscription(NAME, dict.fromkeys(rules.TOPICS, consumer.take))
+    return Subscription(NAME, dict.fromkeys(rules.TOPICS, consumer.take), together=_TOGETHER)
 
 
 class TriggerConsumer:

@@ -1,7 +1,7 @@
 """Triage: what comes in is judged, brought together, and given to whoever can help."""
 
 from services.agent_runtime.reasoners.reasoner import Reasoner
-from services.agent_runtime.reasoners.triage import classify, correlate, reading, runbooks, schemas
+from services.agent_runtime.reasoners.triage import classify, correlate, questions, reading, runbooks, schemas
 
 REASONERS = (
     Reasoner(
@@ -14,6 +14,7 @@ REASONERS = (
         most_tries=3,
         gather=reading.for_classify,
         reason=classify.reason,
+        question=questions.classify,
     ),
     Reasoner(
         agent="triage",
@@ -36,5 +37,6 @@ REASONERS = (
         most_tries=3,
         gather=reading.for_suggest_runbook,
         reason=runbooks.reason,
+        question=questions.suggest_runbook,
     ),
 )

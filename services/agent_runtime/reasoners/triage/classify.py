@@ -16,6 +16,7 @@ from services.agent_runtime.reasoners.triage.judgement import (
     is_security_incident,
     priority_of,
     tier_of,
+    weighed,
 )
 from services.agent_runtime.reasoners.triage.similar import Similar, similar_to
 
@@ -36,7 +37,7 @@ _DONE = ("resolved", "closed")
 
 def reason(input_: Row, data: Row) -> Result:
     """`data`: now, ticket, client, contact (or None), contacts, assets (all of the client), alerts (of the ticket),
-    solved."""
+    solved; `model` where one has answered."""
     del input_
     ticket = data["ticket"]
     similar = similar_to(ticket, data["solved"])
@@ -45,6 +46,8 @@ def reason(input_: Row, data: Row) -> Result:
     impact = impact_of(ticket, linked, data["alerts"], data["contact"])
     category, area = category_of(ticket, similar, known)
     priority = priority_of(ticket, impact, similar)
+    if model := data.get("model"):
+        category, priority = _with_model(model["answer"], category, priority, is_attack=is_security_incident(ticket))
     tier = tier_of(area, impact, priority, similar)
     tags = _tags(data, impact, similar)
     confidence = fmean((category.confidence, priority.confidence, tier.confidence))
@@ -76,6 +79,15 @@ def reason(input_: Row, data: Row) -> Result:
         rules, tickets=[ticket, *data["solved"]], alerts=data["alerts"], assets=linked, contacts=data["contacts"]
     )
     return Result(output, looked_at, tuple(_proposals(ticket, category, priority, tier, tags, similar)))
+
+
+def _with_model(said: Row, category: Judgement, priority: Judgement, *, is_attack: bool) -> tuple[Judgement, Judgement]:
+    """What may be an attack is not talked down."""
+    if said["category"] is not None:
+        category = weighed(category, said["category"], said["confidence"], said["why"])
+    if not is_attack or PRIORITIES.index(said["priority"]) >= PRIORITIES.index("high"):
+        priority = weighed(priority, said["priority"], said["confidence"], said["why"])
+    return category, priority
 
 
 def _proposals(

@@ -8,7 +8,7 @@ from statistics import median_low
 from typing import Any
 
 from services.agent_runtime.reasoners.cues import Found, found, quoted
-from services.agent_runtime.reasoners.text import counted
+from services.agent_runtime.reasoners.text import counted, shortened
 from services.agent_runtime.reasoners.triage.similar import Similar
 from services.agent_runtime.reasoners.triage.words import (
     AREAS,
@@ -43,6 +43,9 @@ _SHARED_TYPES = {"server", "network_device", "virtual_machine", "cloud_resource"
 # A vote for "something else": what is said once and weakly does not count as certain.
 _DOUBT = 0.5
 _FULL_WORDS = 4.0
+# A model is believed no more than that, however sure it says that it is.
+MOST_BELIEVED = 0.85
+_LONGEST_WHY = 300
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,19 @@ def tier_of(area: Area | None, impact: Impact, priority: Judgement, similar: Seq
         tier, confidence = max(tier, 2), max(confidence, 0.7)
         reasons.append("Work has stopped for all: not for level 1.")
     return Judgement(tier, confidence, reasons or ["Nothing speaks for more than level 1."])
+
+
+def weighed(judged: Judgement, value: Any, confidence: float, why: str) -> Judgement:
+    """What the rules judge, beside what a model says: they make each other surer, or the surer one less sure."""
+    sure = min(confidence, MOST_BELIEVED)
+    said = f"A model judged so ({sure:.0%}): {shortened(why, _LONGEST_WHY)}"
+    if value == judged.value:
+        return Judgement(value, 1 - (1 - judged.confidence) * (1 - sure), [*judged.reasons, said])
+    if sure > judged.confidence:
+        rules = f"The rules alone say {judged.value} ({judged.confidence:.0%})."
+        return Judgement(value, sure * (1 - judged.confidence / 2), [said, rules])
+    otherwise = f"A model judged {value} ({sure:.0%}): {shortened(why, _LONGEST_WHY)}"
+    return Judgement(judged.value, judged.confidence * (1 - sure / 2), [*judged.reasons, otherwise])
 
 
 def is_security_incident(ticket: Row) -> bool:

@@ -11,7 +11,7 @@ Row = dict[str, Any]
 # The same client has the same devices and the same habits.
 _SAME_CLIENT = 1.25
 # Below that, what is shared is chance.
-LEAST = 0.12
+LEAST = 0.2
 MOST = 8
 
 

@@ -1,0 +1,1 @@
+"""Callbacks of engines beside ours: hints that it is time to look."""
