@@ -34,14 +34,14 @@ class OpsClient:
         passport = Passport(as_caller(call), call.correlation_id, traceparent=call.traceparent)
         return (await self._calls[rpc](request, passport)).message
 
-    async def do(self, rpc: str, request: Message, call: Call) -> Any:
-        """Do it for the caller, once: whoever comes again with the caller's key gets ops's first answer. Raises as
-        `read` does."""
+    async def do(self, rpc: str, request: Message, call: Call, *, step: str = "") -> Any:
+        """Do it for the caller, once: whoever comes again with the caller's key gets ops's first answer. `step` tells
+        several that follow from one request apart. Raises as `read` does."""
         assert call.idempotency_key is not None, "an action has a key"
         passport = Passport(
             as_caller(call),
             call.correlation_id,
-            idempotency_key=ids.child_key(call.idempotency_key, call.method),
+            idempotency_key=ids.child_key(call.idempotency_key, call.method + step),
             traceparent=call.traceparent,
         )
         answer = (await self._calls[rpc](request, passport)).message

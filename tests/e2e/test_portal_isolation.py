@@ -13,7 +13,7 @@ from tests.portal import Provider, created, done, ids_of, provider
 
 REQUESTS = 500
 LISTS = ("knowledge-base", "clients", "tickets", "quotes", "invoices", "payments")
-KINDS = ("knowledge-base", "tickets", "quotes", "invoices")
+KINDS = ("knowledge-base", "tickets", "quotes", "invoices", "payments")
 # Those that take no id, with what the rows of all have and what they have not.
 FILTERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "knowledge-base": {"category": ("Email",), "audience": ("all_clients", "one_client")},

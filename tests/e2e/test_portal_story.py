@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.platform import Api, Platform, assert_problem, eventually
+from tests.platform import NO_RATE_LIMIT, Api, Platform, assert_problem, eventually
 from tests.portal import Provider, created, done, exchange, provider
 
 
@@ -48,7 +48,7 @@ def test_from_the_invite_to_the_end_of_the_session(platform: Platform, staff: Pr
         assert ended["status"] == "ended"
         eventually(lambda: assert_problem(jo.get("/portal/summary"), 401, "session-ended"))
     # A gateway that knows nothing of it refuses the token as well.
-    platform.restart("gateway")
+    platform.restart("gateway", NO_RATE_LIMIT)
     with staff.visitor(entered["accessToken"]) as jo:
         for path in ("/portal/summary", "/portal/tickets", "/tickets", "/edge-agent/policy"):
             assert_problem(jo.get(path), 401, "session-ended")

@@ -67,6 +67,31 @@ class PortalInvoiceHandlers:
         begun: pb2.PortalPayment = await PAYMENT_ROWS.get(work, payment_id)
         return begun
 
+    async def get_portal_payment(self, request: pb2.GetPortalPaymentRequest, session: Session) -> pb2.PortalPayment:
+        payment: pb2.PortalPayment = await PAYMENT_ROWS.get(session, request.id)
+        return payment
+
+    async def attach_portal_payment(
+        self, request: pb2.AttachPortalPaymentRequest, work: UnitOfWork
+    ) -> pb2.PortalPayment:
+        provider, known_as = request.provider, request.provider_payment_id
+        await self._payments.change(work, request.id, lambda row: rules.attach(row, provider, known_as))
+        return await self.get_portal_payment(pb2.GetPortalPaymentRequest(id=request.id), work)
+
+    async def settle_portal_payment(
+        self, request: pb2.SettlePortalPaymentRequest, work: UnitOfWork
+    ) -> pb2.PortalPayment:
+        outcome = pb2.SettlePortalPaymentRequest.Outcome.Name(request.outcome).lower()
+        reason = request.failure_reason if request.HasField("failure_reason") else None
+        received = (request.amount, request.currency) if outcome == "succeeded" else None
+
+        def settle(row: rules.Row) -> None:
+            rules.attach(row, request.provider, request.provider_payment_id)
+            rules.settle_payment(row, received=received, reason=reason)
+
+        await self._payments.change(work, request.id, settle)
+        return await self.get_portal_payment(pb2.GetPortalPaymentRequest(id=request.id), work)
+
     async def withdraw_portal_payment(
         self, request: pb2.WithdrawPortalPaymentRequest, work: UnitOfWork
     ) -> pb2.PortalPayment:

@@ -1,6 +1,7 @@
 """What a client's word does to a ticket or a quote. Pure."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from kit.errors import Conflict, FieldError, IllegalTransition, Invalid
@@ -81,3 +82,32 @@ def withdraw(payment: Row) -> None:
         raise Conflict("The payment was not begun here; ask whoever recorded it.", code="payment-not-yours")
     payment["status"] = "failed"
     payment["failure_reason"] = "Withdrawn by the client."
+
+
+def attach(payment: Row, provider: str, provider_payment_id: str) -> None:
+    """Note by which id a provider knows it. Raises Conflict `payment-mismatch` when it is known otherwise."""
+    known = (payment["provider"], payment["provider_payment_id"])
+    if known == (None, None) and is_of_portal(payment):
+        payment["provider"], payment["provider_payment_id"] = provider, provider_payment_id
+    elif known != (provider, provider_payment_id):
+        raise Conflict("The payment is not one of that provider and id.", code="payment-mismatch")
+
+
+def settle_payment(payment: Row, *, received: tuple[str, str] | None, reason: str | None) -> None:
+    """What a provider says: so much, in that currency, was received, or (None) it will not come. What is so already
+    stays. Raises Conflict: `payment-mismatch` when something else was received than was asked for,
+    `payment-not-pending` when the payment has ended otherwise."""
+    if received is not None and (Decimal(received[0] or 0), received[1]) != (
+        Decimal(payment["amount"]),
+        payment["currency"],
+    ):
+        raise Conflict("What was received is not what was asked for.", code="payment-mismatch")
+    ended_as = "failed" if received is None else "succeeded"
+    # Money that was given back had come.
+    if payment["status"] == ended_as or (received is not None and payment["status"] == "refunded"):
+        return
+    if payment["status"] != "pending":
+        raise Conflict(f"The payment is {payment['status']} already.", code="payment-not-pending")
+    payment["status"] = ended_as
+    if received is None:
+        payment["failure_reason"] = reason or "The payment provider has cancelled it."

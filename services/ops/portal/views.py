@@ -117,8 +117,8 @@ PAYMENT_ROWS = View(
     noun="payment",
     source="""
     SELECT payments.workspace_id, payments.id, invoice_id, invoices.number AS invoice_number, payments.client_id,
-        amount, payments.currency, payments.status, method, reference, provider, received_on, succeeded_at,
-        amount_refunded, payments.created_at
+        amount, payments.currency, payments.status, method, reference, provider, provider_payment_id, received_on,
+        succeeded_at, amount_refunded, payments.created_at
     FROM payments JOIN invoices ON invoices.workspace_id = payments.workspace_id AND invoices.id = invoice_id
     WHERE payments.deleted_at IS NULL
     """,

@@ -7,10 +7,11 @@ from typing import Any
 from kit.errors import FieldError, Forbidden, Invalid
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import portal_invoices_pb2, portal_quotes_pb2, portal_tickets_pb2
+from opsfield.ops.v1.payments_pb2 import Payment
 from opsfield.portal.v1 import actions_pb2 as pb2
 from services.portal.actions import rules
 from services.portal.ops_client import OpsClient
-from services.portal.payments.providers import Provider
+from services.portal.payments.providers import Provider, Refused
 from services.portal.sessions import store as sessions
 
 _Urgency = pb2.OpenTicketRequest.Urgency
@@ -60,6 +61,8 @@ class ActionHandlers:
 
     async def begin_portal_payment(self, request: pb2.BeginPaymentRequest, work: UnitOfWork) -> pb2.PaymentIntent:
         provider = self._provider(request.provider if request.HasField("provider") else None)
+        workspace_id = work.call.workspace_id
+        await provider.check(workspace_id)
         asked = portal_invoices_pb2.BeginPortalPaymentRequest(
             invoice_id=request.id,
             amount=request.amount if request.HasField("amount") else None,
@@ -67,12 +70,34 @@ class ActionHandlers:
             method=provider.method,
         )
         payment = await self._do("BeginPortalPayment", asked, work)
-        instructions = await provider.instructions(work.call.workspace_id, payment)
-        return pb2.PaymentIntent(payment=payment, provider=provider.name, instructions=instructions)
+        try:
+            begun = await provider.begin(workspace_id, payment)
+        except Refused as refusal:
+            # What will never be paid holds nothing of the balance. Asked again, the same happens again, once.
+            withdrawn = portal_invoices_pb2.WithdrawPortalPaymentRequest(id=payment.id)
+            await self._ops.do("WithdrawPortalPayment", withdrawn, work.call, step="/withdraw")
+            raise refusal.problem from refusal
+        if begun.provider_payment_id is not None:
+            known = portal_invoices_pb2.AttachPortalPaymentRequest(
+                id=payment.id, provider=provider.name, provider_payment_id=begun.provider_payment_id
+            )
+            payment = await self._ops.do("AttachPortalPayment", known, work.call, step="/attach")
+        return pb2.PaymentIntent(
+            payment=payment,
+            provider=provider.name,
+            instructions=begun.instructions,
+            client_secret=begun.client_secret,
+            publishable_key=begun.publishable_key,
+        )
 
     async def withdraw_portal_payment(
         self, request: portal_invoices_pb2.WithdrawPortalPaymentRequest, work: UnitOfWork
     ) -> Any:
+        asked = portal_invoices_pb2.GetPortalPaymentRequest(id=request.id)
+        payment = await self._ops.read("GetPortalPayment", asked, work.call)
+        if payment.status == Payment.PENDING and payment.provider in self._providers:
+            # First where the money would come from: once it is withdrawn here, none may come.
+            await self._providers[payment.provider].cancel(work.call.workspace_id, payment)
         return await self._do("WithdrawPortalPayment", request, work)
 
     async def _do(self, rpc: str, request: Any, work: UnitOfWork) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from kit import ids
 from kit.bearer_tokens import BearerTokenIssuer
 from kit.database import Session
-from kit.errors import Conflict, NotFound, Problem, Unauthenticated
+from kit.errors import Conflict, Forbidden, NotFound, Problem, Unauthenticated
 from kit.live_settings import SettingsReader
 from kit.paging import Listing, page_of, sort_of
 from kit.rate_limit import RateLimiter
@@ -63,7 +63,7 @@ class SessionHandlers:
     async def get_session(self, _request: pb2.GetSessionRequest, session: Session) -> pb2.PortalSession:
         found = await store.of_caller(session)
         if found is None:
-            raise NotFound("The token belongs to no session of the portal.")
+            raise Forbidden("The token belongs to no session of the portal.", code="no-session")
         # Gateways let nobody in whose session has ended.
         return _message({**found, "status": "active"})
 

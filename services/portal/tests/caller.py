@@ -38,13 +38,15 @@ class Caller:
     def as_(self, principal: Principal) -> "Caller":
         return replace(self, principal=principal)
 
-    async def call(self, name: str, request: Message, *, key: str | None = None) -> Any:
-        """Call an rpc by its name, under a new idempotency key unless one is given. Raises the problem it answers."""
+    async def call(self, name: str, request: Message, *, key: str | None = None, signature: str | None = None) -> Any:
+        """Call an rpc by its name, under a new idempotency key unless one is given; `signature` is that of its raw
+        body. Raises the problem it answers."""
         rpc = next(rpc for rpc in contract.owned_by(self.service) if rpc.name == name)
         headers = {
             "authorization": f"Bearer {self.signer.sign(self.principal, self.service)}",
             "idempotency-key": key or uuid.uuid4().hex,
             "x-correlation-id": uuid.uuid4().hex,
+            **({"x-signature": signature} if signature is not None else {}),
         }
         method: Any = self.channel.unary_unary(
             rpc.path,

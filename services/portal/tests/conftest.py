@@ -11,14 +11,22 @@ from devstack.stack import Stack
 from kit.bootstrap import with_database
 from kit.identity import Principal, TokenSigner
 from services.portal.tests.caller import STAFF, Caller, Provider
+from services.portal.tests.fake_stripe import FakeStripe, running_stripe
 
 SERVICES = ("portal", "ops", "platform")
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def stripe() -> AsyncIterator[FakeStripe]:
+    async with running_stripe() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory, stripe: FakeStripe) -> AsyncIterator[Stack]:
     """The service and what it stands on."""
-    async with Stack(tmp_path_factory.mktemp("stack"), services=SERVICES, gateway=False) as stack:
+    variables = {"portal": {"STRIPE_API_BASE": stripe.url}}
+    async with Stack(tmp_path_factory.mktemp("stack"), services=SERVICES, gateway=False, extra_env=variables) as stack:
         yield stack
 
 
