@@ -29,6 +29,7 @@ Field: TypeAlias = "FieldDescriptor | _message.FieldDescriptor"
 
 SERVICES = ("agent-runtime", "integrations", "ops", "platform", "portal", "telemetry", "workflow")
 _WITH_KEY = (policy_pb2.KEY_REQUIRED, policy_pb2.CONTENT_DIGEST, policy_pb2.DELIVERY_ID)
+_OF_SIGNED = (policy_pb2.DELIVERY_WORKSPACE, policy_pb2.BODY_WORKSPACE)
 EVERY_SERVICE = "every service"
 GATEWAY = "gateway"
 
@@ -278,7 +279,7 @@ def _check(rpc: Rpc) -> None:
 
 def _check_signature(rpc: Rpc) -> None:
     is_signed, named = rpc.access == "signature", rpc.policy.signature
-    if is_signed != rpc.is_delivered or (rpc.policy.tenancy == policy_pb2.DELIVERY_WORKSPACE and not is_signed):
+    if is_signed != rpc.is_delivered or (rpc.policy.tenancy in _OF_SIGNED and not is_signed):
         raise ContractError(f"{rpc.path}: what is signed is known by its delivery's id, and only that")
     if not is_signed:
         return
@@ -291,7 +292,7 @@ def _check_signature(rpc: Rpc) -> None:
         raise ContractError(f"{rpc.path}: names of headers are written in lower case")
     if is_timed != (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE):
         raise ContractError(f"{rpc.path}: Stripe's scheme is for a secret of a workspace, and only that")
-    if not is_timed and rpc.policy.tenancy not in (policy_pb2.NO_WORKSPACE, policy_pb2.DELIVERY_WORKSPACE):
+    if not is_timed and rpc.policy.tenancy not in (policy_pb2.NO_WORKSPACE, *_OF_SIGNED):
         raise ContractError(f"{rpc.path}: nobody who has no token is in a workspace; set another tenancy")
 
 

@@ -39,6 +39,7 @@ from kit.identity import Principal, TokenVerifier
 from kit.sealing import Seal
 from kit.signatures import SignatureCheck
 from kit.unit_of_work import UnitOfWork, fingerprint, unit_of_work
+from kit.webhooks import Webhook
 from opsfield.common.v1 import raw_body_pb2
 from opsfield.common.v1.audit_pb2 import PrivilegedAction
 from opsfield.options.v1 import policy_pb2
@@ -67,6 +68,7 @@ class RpcServer:
         fingerprint_key: bytes,
         seal: Seal,
         signatures: SignatureCheck | None = None,
+        webhooks: Mapping[str, Webhook] | None = None,
         on_commit: Callable[[], None],
     ) -> None:
         """`signatures` is needed where an rpc is signed."""
@@ -76,6 +78,7 @@ class RpcServer:
         self._fingerprint_key = fingerprint_key
         self._seal = seal
         self._signatures = signatures
+        self._webhooks = webhooks or {}
         self._on_commit = on_commit
         self.in_flight = 0
 
@@ -140,6 +143,9 @@ class RpcServer:
         assert self._signatures is not None, "who serves what is signed can check it"
         assert rpc.raw_body is not None
         body: raw_body_pb2.RawBody = getattr(request, rpc.raw_body.name)
+        webhook = self._webhooks.get(rpc.path, Webhook())
+        if not webhook.enabled:
+            raise NotFound("There is nothing here: this webhook is switched off.", code="webhook-disabled")
         terms, delivery = rpc.policy.signature, metadata.get("idempotency-key")
         if terms.scheme == policy_pb2.Signature.STRIPE:
             assert rpc.credential is not None
@@ -147,7 +153,9 @@ class RpcServer:
             await self._signatures.check_timed(workspace_id, terms.secret, body.data, metadata.get("x-signature"))
             metadata["idempotency-key"] = _digest(rpc.path, body)
             return replace(principal, subject=f"webhook:{terms.secret}", workspace_id=workspace_id)
-        is_enforced = await self._signatures.check(terms.secret, body.data, metadata.get("x-signature"))
+        is_enforced = await self._signatures.check(
+            terms.secret, body.data, metadata.get("x-signature"), always=terms.always
+        )
         if delivery is None:
             if is_enforced:
                 raise Malformed(f"The header {terms.delivery_header} is needed here.", code="delivery-missing")
@@ -155,6 +163,9 @@ class RpcServer:
         elif not IDEMPOTENCY_KEY.fullmatch(delivery):
             raise Malformed(f"{terms.delivery_header} is no id of a delivery.", code="delivery-malformed")
         sender = replace(principal, subject=f"webhook:{terms.secret}")
+        if rpc.policy.tenancy == policy_pb2.BODY_WORKSPACE:
+            assert webhook.workspace_of is not None, "whoever serves it says so"
+            return replace(sender, workspace_id=await webhook.workspace_of(body.data))
         if rpc.policy.tenancy != policy_pb2.DELIVERY_WORKSPACE:
             return sender
         workspace_id, _, rest = (delivery or "").partition(".")

@@ -136,6 +136,7 @@ class _Process:
                 required=settings.environment == "production",
                 of_workspace=secrets.get,
             ),
+            webhooks=wiring.webhooks,
             on_commit=relay.wake,
         )
         server = await self._start_server(rpc_server, wiring.handlers)

@@ -51,13 +51,14 @@ class SignatureCheck:
         if not is_signed_now(body, given, secret):
             raise Unauthenticated("The signature is not one of this body, or too old.", code="signature-invalid")
 
-    async def check(self, key: str, body: bytes, given: str | None) -> bool:
+    async def check(self, key: str, body: bytes, given: str | None, *, always: bool = False) -> bool:
         """Whether signatures are enforced; if so, `given` is one of the body. Raises Unauthenticated when it is none,
-        and Unavailable when there has to be a secret and there is none, or it cannot be had now."""
+        and Unavailable when there has to be a secret (`always`: whatever `required` says) and there is none, or it
+        cannot be had now."""
         try:
             secret = await self._get(key)
         except NotFound:
-            if self._required:
+            if always or self._required:
                 log.warning("webhook refused: what it is signed with is not set", key=key)
                 raise Unavailable(
                     f"Nothing is taken here before an administrator has set the secret {key}.",

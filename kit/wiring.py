@@ -11,6 +11,7 @@ from kit.database import Database
 from kit.live_settings import LiveSettings
 from kit.rpc import Handler
 from kit.secrets import SecretReader
+from kit.webhooks import Webhook
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Foundation:
 
 @dataclass(frozen=True)
 class Wiring:
-    """What a service answers (by gRPC path), listens to, and does by itself: loops that never end."""
+    """What a service answers (by gRPC path), listens to, and does by itself: loops that never end. `webhooks`: what
+    there is to say of those among its rpcs (by gRPC path)."""
 
     handlers: Mapping[str, Handler]
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     subscriptions: Sequence[Subscription] = ()
     loops: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
 

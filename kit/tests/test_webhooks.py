@@ -26,6 +26,7 @@ from kit.signatures import SignatureCheck, is_signed, sign
 from kit.tests.protos import compile_proto
 from kit.tests.sample_service import SERVICE, Sample, insert_effect
 from kit.unit_of_work import UnitOfWork
+from kit.webhooks import Webhook
 from opsfield.common.v1.raw_body_pb2 import RawBody
 
 KEY = Ed25519PrivateKey.generate()
@@ -56,6 +57,11 @@ class Webhooks:
         if isinstance(found, Problem):
             raise found
         return found
+
+    async def whose(self, body: bytes) -> str:
+        if body != b"ours":
+            raise NotFound("That is nobody's.")
+        return "acme"
 
     async def handle(self, _: Message, work: UnitOfWork) -> Message:
         self.calls.append(work.call)
@@ -92,6 +98,10 @@ async def _serving(sample: Sample, *, required: bool) -> AsyncIterator[Webhooks]
         fingerprint_key=b"fingerprints",
         seal=Seal(bytes(32)),
         signatures=SignatureCheck(webhooks.get, required=required),
+        webhooks={
+            RPCS["TakeTold"].path: Webhook(workspace_of=webhooks.whose),
+            RPCS["TakeDisabled"].path: Webhook(enabled=False),
+        },
         on_commit=lambda: None,
     )
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
@@ -259,3 +269,25 @@ async def test_a_delivery_is_no_way_into_a_workspace_that_a_token_is_not_for(sig
     caller = Principal("ada", frozenset({"msp_admin"}), "elsewhere")
     await signed.take(who=caller, signature=sign(b"{}", "new"))
     assert [call.workspace_id for call in signed.calls] == ["acme"]
+
+
+async def test_one_that_is_switched_off_is_not_there(webhooks: Webhooks) -> None:
+    with pytest.raises(NotFound, match="switched off"):
+        await webhooks.take(name="TakeDisabled")
+    assert not webhooks.calls
+
+
+async def test_one_that_is_always_signed_takes_nothing_without_a_secret(webhooks: Webhooks) -> None:
+    with pytest.raises(Unavailable, match="secret sample"):
+        await webhooks.take(b"ours", name="TakeTold")
+
+
+async def test_the_service_tells_whose_a_signed_body_is(webhooks: Webhooks) -> None:
+    webhooks.secrets["sample.told"] = Secret("new", None, 1)
+    await webhooks.take(b"ours", name="TakeTold", delivery="d-1", signature=sign(b"ours", "new"))
+    assert [call.workspace_id for call in webhooks.calls] == ["acme"]
+    with pytest.raises(NotFound, match="nobody's"):
+        await webhooks.take(b"theirs", name="TakeTold", delivery="d-2", signature=sign(b"theirs", "new"))
+    with pytest.raises(Unauthenticated):
+        await webhooks.take(b"ours", name="TakeTold", delivery="d-3", signature=sign(b"theirs", "new"))
+    assert len(webhooks.calls) == 1

@@ -32,6 +32,7 @@ from services.ops.knowledge.runbooks.kind import RUNBOOKS
 from services.ops.monitoring.alerts.handlers import AlertHandlers
 from services.ops.monitoring.alerts.kind import ALERTS
 from services.ops.monitoring.consumers import subscription as telemetry
+from services.ops.monitoring.pipelines import subscription as pipelines
 from services.ops.portal.directory import PortalDirectoryHandlers, PortalKnowledgeHandlers
 from services.ops.portal.invoices import PortalInvoiceHandlers
 from services.ops.portal.quotes import PortalQuoteHandlers
@@ -104,6 +105,6 @@ def wire(foundation: Foundation) -> Wiring:
     billing = BillingSweep(foundation.database, foundation.relay_url)
     return Wiring(
         handlers=handlers(foundation.settings),
-        subscriptions=(telemetry(KINDS, foundation.settings),),
+        subscriptions=(telemetry(KINDS, foundation.settings), pipelines(KINDS, foundation.settings)),
         loops=(breaches.run, billing.run),
     )

@@ -1,0 +1,1 @@
+"""GitHub tells what happens in repositories."""
