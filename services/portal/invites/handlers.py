@@ -38,6 +38,8 @@ class InviteHandlers:
         if contact is None:
             raise Invalid.fields(FieldError("email", "is of no active contact of that client"))
         valid = timedelta(hours=request.valid_hours) if request.HasField("valid_hours") else rules.VALID
+        await sessions.forget(work, expired_before=work.now - rules.KEPT)
+        await store.forget(work, expired_before=work.now - rules.KEPT)
         await store.revoke_pending(work, contact.id)
         token = tokens.new_token(work.call.workspace_id)
         row = await store.add(

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 VALID = timedelta(hours=168)
+# How long what is over is still listed.
+KEPT = timedelta(days=90)
 
 
 def status_of(invite: dict[str, Any], now: datetime) -> str:

@@ -24,6 +24,10 @@ WHERE workspace_id = $1 AND contact_id = $2 AND used_at IS NULL AND revoked_at I
 _REVOKE = f"""
 UPDATE invites SET revoked_at = coalesce(revoked_at, $3) WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
+_FORGET = """
+DELETE FROM invites WHERE workspace_id = $1 AND expires_at < $2
+    AND NOT EXISTS (SELECT FROM sessions WHERE sessions.workspace_id = invites.workspace_id AND invite_id = invites.id)
+"""
 # Compared and marked in one step, so that it is used once, whoever comes at the same time.
 _USE = f"""
 UPDATE invites SET used_at = $3
@@ -70,6 +74,11 @@ async def add(
     )
     assert row is not None
     return dict(row)
+
+
+async def forget(work: UnitOfWork, *, expired_before: datetime) -> None:
+    """Forget invites that were over by then, but for those of sessions that are still known."""
+    await work.execute(_FORGET, work.call.workspace_id, expired_before)
 
 
 async def revoke_pending(work: UnitOfWork, contact_id: str) -> None:

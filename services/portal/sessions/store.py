@@ -28,6 +28,7 @@ WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 _END_OF_INVITE = """
 UPDATE sessions SET ended_at = $3, ended_by = $4 WHERE workspace_id = $1 AND invite_id = $2 AND ended_at IS NULL
 """
+_FORGET = "DELETE FROM sessions WHERE workspace_id = $1 AND expires_at < $2"
 
 # As rules.status_of says it.
 _STATUS = """
@@ -80,6 +81,11 @@ async def end(work: UnitOfWork, session_id: str) -> Row | None:
     """The session, ended now or earlier; None when there is none."""
     row = await work.fetchrow(_END, work.call.workspace_id, session_id, work.now, work.call.principal.subject)
     return dict(row) if row else None
+
+
+async def forget(work: UnitOfWork, *, expired_before: datetime) -> None:
+    """Forget sessions that were over by then in any case."""
+    await work.execute(_FORGET, work.call.workspace_id, expired_before)
 
 
 async def end_of_invite(work: UnitOfWork, invite_id: str) -> None:

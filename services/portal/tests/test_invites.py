@@ -136,6 +136,22 @@ async def test_revoking_ends_what_began_with_it(staff: Provider, elsewhere: Prov
     assert (found.id, found.ended_by) == (session.id, "ada")
 
 
+async def test_what_was_over_long_ago_is_forgotten(staff: Provider, admin: Admin, workspace: str) -> None:
+    contact = await staff.contact()
+    for _ in range(2):
+        await staff.exchange((await staff.invite(contact)).token)
+    await staff.invite(contact)
+    long_ago = "UPDATE {} SET expires_at = now() - interval '91 days' WHERE workspace_id = $1"
+    await admin.execute(long_ago.format("invites"), workspace)
+    await staff.invite(contact)
+    # Those of sessions that may still go on are kept.
+    assert await admin.fetchval("SELECT count(*) FROM invites WHERE workspace_id = $1", workspace) == 3
+    await admin.execute(long_ago.format("sessions"), workspace)
+    await staff.invite(contact)
+    for table, count in (("invites", 2), ("sessions", 0)):
+        assert await admin.fetchval(f"SELECT count(*) FROM {table} WHERE workspace_id = $1", workspace) == count
+
+
 async def test_who_may_invite(staff: Provider) -> None:
     contact = await staff.contact()
     request = pb2.CreateInviteRequest(client_id=contact.client_id, email=contact.email)
