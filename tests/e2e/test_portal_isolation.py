@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.platform import Api, Platform
+from tests.platform import Api, Platform, assert_problem
 from tests.portal import Provider, created, done, ids_of, provider
 
 REQUESTS = 500
@@ -92,6 +92,18 @@ def test_internal_text_is_not_found_by_searching_for_it(worlds: list[World]) -> 
         for hidden in world.hidden:
             for kind in ("quotes", "invoices"):
                 assert world.person.get(f"/portal/{kind}/{hidden}").status_code == 404
+
+
+def test_a_token_is_for_one_workspace_and_no_route_of_the_staffs(worlds: list[World]) -> None:
+    first, *others = worlds
+    for other in others:
+        if other.person.workspace == first.person.workspace:
+            continue
+        for kind in LISTS:
+            answer = first.person.get(f"/portal/{kind}", headers={"x-workspace-id": other.person.workspace})
+            assert_problem(answer, 403, "workspace-not-allowed")
+    for path in ("/tickets", "/clients", "/invoices", "/portal/invites", "/portal/sessions", "/ops/summary", "/jobs"):
+        assert first.person.get(path).status_code in (403, 404), path
 
 
 def test_no_forged_request_gets_a_foreign_row(worlds: list[World]) -> None:
