@@ -53,8 +53,8 @@ def capability(agent: str, *reasoners: str, skills: tuple[str, ...] = (), **more
 @dataclass
 class ControlPlane:
     """Use it as a context manager. What tests set: `offered`, `full` (so many requests to execute are refused),
-    `calls_back` (`rightly`, `early`, `twice`, `never`), `registers`, `lists_runs`, `hangs`, `loses_answers` (so many
-    requests to execute are done, but not answered)."""
+    `calls_back` (`rightly`, `early`, `twice`, `never`), `registers`, `lists_runs`, `hangs`, `hangs_after_execute`
+    (done, but not answered yet), `loses_answers` (so many requests to execute are done, but never answered)."""
 
     offered: list[Json] = field(default_factory=lambda: [capability("remote", "work", "other", skills=("tool",))])
     api_key: str | None = None
@@ -64,6 +64,7 @@ class ControlPlane:
     lists_runs: bool = True
     loses_answers: int = 0
     hangs: bool = False
+    hangs_after_execute: bool = False
     version: str = "1.0.0"
     executions: dict[str, Json] = field(default_factory=dict)
     # Every request to execute that was taken, as it came: headers and body.
@@ -135,6 +136,8 @@ class ControlPlane:
             self.loses_answers -= 1
             # The connection ends without an answer.
             raise ConnectionResetError
+        while self.hangs_after_execute and scope["path"].startswith("/api/v1/execute/"):
+            await asyncio.sleep(0.02)
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         sent = [(b"content-type", b"application/json"), *extra]
         await send({"type": "http.response.start", "status": status, "headers": sent})

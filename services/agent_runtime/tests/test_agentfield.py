@@ -259,6 +259,23 @@ async def test_one_that_takes_too_long_is_cancelled_there(
     assert (told["outcome"], told["failureCode"]) == ("timed_out", "deadline_exceeded")
 
 
+async def test_one_that_cannot_be_cancelled_there_keeps_no_other_from_it(
+    run: Run, workspace_of: Any, control_plane: ControlPlane
+) -> None:
+    async with run() as running:
+        acme = workspace_of(running)
+        executions = []
+        for count in (1, 2):
+            executions.append(await acme.ask("remote.work", {"hold": True}))
+            await begun(control_plane, count)
+        first, second = control_plane.executions
+        refused = f"/api/v1/executions/{first}/cancel"
+        control_plane.instead = lambda method, path: (400, {"error": "no"}) if path == refused else None
+        for execution in executions:
+            await acme.cancel(execution)
+        await eventually(is_so(lambda: second in control_plane.cancels))
+
+
 async def test_what_cannot_be_cancelled_there_at_once_is_cancelled_later(
     run: Run, workspace_of: Any, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,11 @@ from typing import Any
 
 import pytest
 
+from kit import ids
+from kit.database import Database
+from services.agent_runtime.engines.agentfield.records import Records, Superseded
+from services.agent_runtime.engines.port import Task
+from services.agent_runtime.reasoners.reasoner import Description
 from services.agent_runtime.tests.agentfield import Admin, Run, begun, is_so
 from services.agent_runtime.tests.control_plane import ControlPlane
 from services.agent_runtime.tests.workspace import Json, Workspace, eventually
@@ -147,6 +152,33 @@ async def test_what_was_begun_but_not_recorded_and_is_waited_for_no_more_is_canc
     async with run() as running:
         await _in(workspace, workspace_of(running)).cancel(execution)
         await eventually(is_so(lambda: control_plane.cancels == [their_id]))
+
+
+async def test_a_try_whose_lease_is_over_begins_nothing(
+    run: Run, workspace_of: Any, control_plane: ControlPlane, admin: "Admin[Any]", database: Database
+) -> None:
+    workspace, execution, _ = await _left_running(run, workspace_of, control_plane)
+    await admin.execute("DELETE FROM agentfield_runs")
+    reasoner = Description("remote", "work", "", {}, {}, 60, 3)
+    task = Task(workspace, execution, 1, ids.new_id(), reasoner, {}, "c-1", None)
+    with pytest.raises(Superseded):
+        await Records(database).begin(task)
+    assert await admin.fetchval("SELECT count(*) FROM agentfield_runs") == 0
+
+
+async def test_one_that_was_given_up_while_it_was_asked_for_is_cancelled_there(
+    run: Run, workspace_of: Any, control_plane: ControlPlane, admin: "Admin[Any]"
+) -> None:
+    """As if another replica had taken the job up before the answer came."""
+    control_plane.hangs_after_execute = True
+    async with run() as running:
+        acme = workspace_of(running)
+        execution = await acme.ask("remote.work", {"hold": True})
+        await eventually(is_so(lambda: control_plane.asked))
+        await admin.execute("UPDATE agentfield_runs SET ended_at = now()")
+        control_plane.hangs_after_execute = False
+        await eventually(is_so(lambda: len(control_plane.cancels) == 1))
+        assert (await acme.job(execution))["state"] in ("waiting", "running")
 
 
 async def test_the_gap_that_is_left_is_known(run: Run, workspace_of: Any, control_plane: ControlPlane) -> None:

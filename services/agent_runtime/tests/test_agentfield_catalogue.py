@@ -67,6 +67,27 @@ def test_a_schema_that_is_too_large_to_hand_on_says_nothing() -> None:
     assert (found.input_schema, found.output_schema) == ({}, {"type": "object"})
 
 
+def test_what_is_too_deep_to_hand_on_takes_nothing_else_away() -> None:
+    def nested(depth: int) -> Json:
+        schema: Json = {}
+        for _ in range(depth):
+            schema = {"not": schema}
+        return schema
+
+    deep = {"id": "work", "input_schema": nested(50), "output_schema": nested(30)}
+    found = catalogue(
+        capability("remote", reasoners=[deep]),
+        capability("deeper", reasoners=[{"id": "work", "input_schema": nested(900)}]),
+        capability("large", reasoners=[{"id": "work", "description": "x" * 1_100_000}]),
+        capability("other", "work"),
+    )
+    assert names(found) == {"remote": ["work"], "other": ["work"]}
+    work = found.find("remote", "work")
+    assert work is not None
+    assert (work.input_schema, work.output_schema) == ({}, nested(30))
+    assert len(found.told) == 2
+
+
 def test_two_versions_of_an_agent_are_one() -> None:
     found = catalogue(
         capability("remote", "work", health_status="inactive"), capability("remote", "work", "more", version="2")

@@ -61,8 +61,8 @@ def alert_of(run: PipelineRun) -> Alert:
     where = f" on {run.branch}" if run.branch else ""
     what = f"Deployment to {run.name}" if run.kind == PipelineRun.DEPLOYMENT else f"{run.name}{where}"
     is_worse = run.on_default_branch or run.kind == PipelineRun.DEPLOYMENT
-    told = (("Commit", run.commit), ("Set going by", run.actor), ("Ended with", run.conclusion), ("See", run.url))
-    labels = (("repository", run.repository), ("branch", run.branch), ("commit", run.commit))
+    told = (("Built from", run.commit), ("Set going by", run.actor), ("Ended with", run.conclusion), ("See", run.url))
+    labels = (("repository", run.repository), ("branch", run.branch), ("revision", run.commit))
     return Alert(
         source=run.source,
         rule=PipelineRun.Kind.Name(run.kind).lower().replace("_", "-"),

@@ -7,10 +7,10 @@ from kit.call import Call
 from kit.database import Database
 from kit.identity import Principal
 from kit.logs import get_logger
+from kit.sweeping import Sweep
 from kit.unit_of_work import unit_of_work
 from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled
 from services.workflow.executions import endings, rules, store
-from services.workflow.sweeping import Sweep
 
 _SERVICE = "workflow"
 _SUBJECT = "system:deadlines"

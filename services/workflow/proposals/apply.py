@@ -15,12 +15,12 @@ from kit.database import Database
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.logs import get_logger
+from kit.sweeping import Sweep
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.workflow.executions import endings, rules, store
 from services.workflow.executions.rules import Row
 from services.workflow.proposals.actions import ParametersInvalidError, effect
 from services.workflow.proposals.ops_client import LinkFailedError, OpsClient, correlation_id, is_passing
-from services.workflow.sweeping import Sweep
 
 _SERVICE = "workflow"
 _SUBJECT = "system:proposals"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kit.event_values import value_at
 from services.workflow.proposals import policy
 from services.workflow.triggers import rules
 
@@ -23,7 +24,7 @@ DATA = {"ticket": {"id": "t-1", "tier": 2, "open": True, "tags": ["a", "b"], "sc
     ],
 )
 def test_what_is_at_a_path(path: str, value: Any) -> None:
-    assert rules.value_at(DATA, path) == value
+    assert value_at(DATA, path) == value
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 from kit.consumer import Subscription
 from kit.errors import Conflict, Invalid, NotFound
+from kit.event_values import TOPICS, value_at
 from kit.events import ReceivedEvent
 from kit.formats import COMPILED
 from kit.logs import get_logger
@@ -28,7 +29,7 @@ log = get_logger(__name__)
 def subscription(reasoners: Reasoners) -> Subscription:
     """What triggers listen to."""
     consumer = TriggerConsumer(reasoners)
-    return Subscription(NAME, dict.fromkeys(rules.TOPICS, consumer.take), together=_TOGETHER)
+    return Subscription(NAME, dict.fromkeys(TOPICS, consumer.take), together=_TOGETHER)
 
 
 class TriggerConsumer:
@@ -76,10 +77,7 @@ class TriggerConsumer:
 
 async def _depth(event: ReceivedEvent, work: UnitOfWork) -> int:
     """How many executions stand behind what the event would start: 0 when none has caused it."""
-    if event.topic == _COMPLETED:
-        causing = rules.value_at(event.data, "execution.id")
-    else:
-        causing = execution_of(event.correlation_id)
+    causing = value_at(event.data, "execution.id") if event.topic == _COMPLETED else execution_of(event.correlation_id)
     if not isinstance(causing, str) or not COMPILED[field_pb2.UUID].match(causing):
         return 0
     known = await executions.depth(work, causing)

@@ -13,7 +13,7 @@ from kit.database import DATABASE_ERRORS, relay_connection
 from kit.errors import Problem
 from kit.logs import get_logger
 from services.agent_runtime.engines.agentfield import statuses, store
-from services.agent_runtime.engines.agentfield.client import ControlPlane, ControlPlaneError
+from services.agent_runtime.engines.agentfield.client import ControlPlane, ControlPlaneError, Refused, TooLong
 from services.agent_runtime.engines.agentfield.records import Records
 from services.agent_runtime.engines.agentfield.store import Abandoned
 
@@ -22,6 +22,8 @@ _TROUBLE_SECONDS = 5.0
 _BATCH = 100
 # A request that was cut off may still arrive over there; after this long it has.
 _SETTLED = timedelta(minutes=1)
+# What they refuse to cancel for so long after its beginning is left to them.
+_GIVEN_UP = timedelta(days=1)
 _REASON = "Opsfield waits for it no more."
 
 log = get_logger(__name__)
@@ -57,7 +59,14 @@ class AbandonedSweep:
     async def once(self, connection: store.RelayConnection) -> None:
         """Raises database errors, Problem, ControlPlaneError."""
         for each in await store.abandoned(connection, _BATCH):
-            await self._end(each)
+            try:
+                await self._end(each)
+            except (Refused, TooLong) as error:
+                # That is not the next one's trouble.
+                theirs = each.run.their_id
+                log.warning("abandoned execution is not cancelled", theirs=theirs, reason=str(error))
+                if clock.now() - each.run.created_at > _GIVEN_UP:
+                    await self._records.ended(each.workspace_id, each.run.lease)
 
     async def _end(self, abandoned: Abandoned) -> None:
         run = abandoned.run

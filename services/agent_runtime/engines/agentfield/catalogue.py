@@ -17,6 +17,9 @@ NAME = "agentfield"
 _KEPT_SECONDS = 60.0
 _MOST_SCHEMA_BYTES = 64 * 1024
 _TRIES = 3
+# Deeper ones cannot be handed on.
+_DEEPEST_SCHEMA = 40
+_MOST_BYTES_OF_AGENT = 1024 * 1024
 # As names are in the paths of our API. A dot would make two of one.
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -37,6 +40,8 @@ class Catalogue:
         self._timeout_seconds = timeout_seconds
         self._seen: dict[str, _Seen] = {}
         self._left_aside: set[str] = set()
+        # What they told last, as far as it can be kept.
+        self.told: Sequence[Json] = ()
         self._text = b"[]"
 
     @property
@@ -53,7 +58,8 @@ class Catalogue:
     def take(self, capabilities: Sequence[Json], now: float) -> bool:
         """What was discovered at `now` (seconds): whether it is other than before. Those who are no more are kept for a
         minute, out of reach, so that what waits for them does not fail while their control plane starts anew."""
-        found = self._agents(capabilities)
+        plain = [each for each in capabilities if self._is_plain(each)]
+        found = self._agents(plain)
         for name, agent in found.items():
             self._seen[name] = _Seen(agent, now)
         for name, seen in list(self._seen.items()):
@@ -62,8 +68,8 @@ class Catalogue:
                     del self._seen[name]
                 else:
                     self._seen[name] = replace(seen, agent=replace(seen.agent, reachable=False))
-        text = orjson.dumps(_lasting(capabilities), option=orjson.OPT_SORT_KEYS)
-        changed, self._text = text != self._text, text
+        text = orjson.dumps(_lasting(plain), option=orjson.OPT_SORT_KEYS)
+        changed, self._text, self.told = text != self._text, text, plain
         return changed
 
     def _agents(self, capabilities: Sequence[Json]) -> dict[str, Agent]:
@@ -102,6 +108,16 @@ class Catalogue:
             _TRIES,
         )
 
+    def _is_plain(self, told: Json) -> bool:
+        """Whether it can be written down. One agent's oddities take no other's away."""
+        try:
+            fits = len(orjson.dumps(told)) <= _MOST_BYTES_OF_AGENT
+        except orjson.JSONEncodeError:
+            fits = False
+        if not fits:
+            self._leave_aside(one_line(told.get("agent_id")), "what it says of itself is too large or too deep")
+        return fits
+
     def _leave_aside(self, name: str, reason: str) -> None:
         if name not in self._left_aside and len(self._left_aside) < 1000:
             self._left_aside.add(name)
@@ -117,8 +133,17 @@ def _joined(other: Agent | None, agent: Agent) -> Agent:
 
 
 def _schema(told: Any) -> Json:
-    """One that says nothing where there is none, or one that is too large to be handed on."""
-    return told if isinstance(told, dict) and len(orjson.dumps(told)) <= _MOST_SCHEMA_BYTES else {}
+    """One that says nothing where there is none, or one that is too large or too deep to be handed on."""
+    if not isinstance(told, dict) or len(orjson.dumps(told)) > _MOST_SCHEMA_BYTES or _is_deep(told, _DEEPEST_SCHEMA):
+        return {}
+    return told
+
+
+def _is_deep(value: Any, most: int) -> bool:
+    if most == 0:
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_is_deep(each, most - 1) for each in inner)
 
 
 def _lasting(capabilities: Sequence[Json]) -> list[Json]:

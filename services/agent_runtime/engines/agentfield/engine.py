@@ -125,6 +125,9 @@ class AgentFieldEngine:
                 await self._take(await self._control_plane.capabilities())
             except ControlPlaneError as error:
                 self._note(reachable=False, reason=str(error))
+            except Exception as error:
+                # Whatever it says, the rest of the runtime goes on.
+                log.error("what AgentField offers cannot be read", exc_info=error)
             else:
                 self._note(reachable=True)
             await asyncio.sleep(self._refresh_seconds)
@@ -144,7 +147,7 @@ class AgentFieldEngine:
             return
         log.info("AgentField's agents", agents=sorted(agent.name for agent in self._catalogue.agents))
         try:
-            await self._records.save_offered(capabilities)
+            await self._records.save_offered(self._catalogue.told)
         except Exception as error:
             # Whatever is wrong with it, what is in memory holds.
             log.warning("AgentField's agents are not kept for the next start", exc_info=error)

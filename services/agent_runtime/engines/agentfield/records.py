@@ -15,6 +15,10 @@ from services.agent_runtime.engines.port import Json, Task
 _SERVICE = "agent-runtime"
 
 
+class Superseded(Exception):
+    """Another try has taken the place of this one."""
+
+
 class Records:
     """Each method is a unit of work, and raises the Problem that trouble with the database means."""
 
@@ -23,23 +27,24 @@ class Records:
 
     async def begin(self, task: Task) -> list[Run]:
         """What earlier tries of the attempt asked for, the latest first. When there is nothing, it is written down that
-        this one is about to ask."""
+        this one is about to ask. Raises Superseded."""
         async with self._work(task.workspace_id, task.correlation_id) as work:
             earlier = await store.of_attempt(work, task)
             if not earlier:
-                await store.add(work, task)
+                await _add(work, task)
         return earlier
 
     async def begin_anew(self, task: Task, given_up: Sequence[Run]) -> None:
-        """This one is about to ask; nothing that earlier ones asked for counts any more."""
+        """This one is about to ask; nothing that earlier ones asked for counts any more. Raises Superseded."""
         async with self._work(task.workspace_id, task.correlation_id) as work:
+            await _add(work, task)
             await store.ended(work, [run.lease for run in given_up])
-            await store.add(work, task)
 
-    async def begun(self, task: Task, their_id: str) -> bool:
-        """False: another try has given this one up meanwhile."""
+    async def begun(self, task: Task, their_id: str) -> None:
+        """Raises Superseded when another try has given this one up meanwhile."""
         async with self._work(task.workspace_id, task.correlation_id) as work:
-            return await store.begun(work, task, their_id)
+            if not await store.begun(work, task, their_id):
+                raise Superseded
 
     async def adopt(self, task: Task, run: Run, their_id: str) -> None:
         async with self._work(task.workspace_id, task.correlation_id) as work:
@@ -61,6 +66,11 @@ class Records:
     async def _work(self, workspace_id: str, correlation_id: str | None = None) -> AsyncIterator[UnitOfWork]:
         async with unit_of_work(self._database, _call(workspace_id, correlation_id), service=_SERVICE) as work:
             yield work
+
+
+async def _add(work: UnitOfWork, task: Task) -> None:
+    if not await store.add(work, task):
+        raise Superseded
 
 
 def _call(workspace_id: str, correlation_id: str | None = None) -> Call:

@@ -29,7 +29,7 @@ from services.agent_runtime.engines.agentfield.client import (
     TooLong,
     Unreachable,
 )
-from services.agent_runtime.engines.agentfield.records import Records
+from services.agent_runtime.engines.agentfield.records import Records, Superseded
 from services.agent_runtime.engines.agentfield.statuses import Ended, TimedOut
 from services.agent_runtime.engines.agentfield.store import Run
 from services.agent_runtime.engines.agentfield.waits import Wait, Waits
@@ -37,14 +37,11 @@ from services.agent_runtime.engines.port import Failed, Json, Outcome, Task
 
 _PAUSE_SECONDS = 0.5
 _RECORD_TRIES = 20
+_GOES_WELL = ("", "succeeded")
 
 T = TypeVar("T")
 
 log = get_logger(__name__)
-
-
-class _Superseded(Exception):
-    """Another try has taken the place of this one."""
 
 
 class Runner:
@@ -74,8 +71,8 @@ class Runner:
                 ended = await self._until_ended(task, their_id, wait)
         except ControlPlaneError as error:
             return _failed(error)
-        except _Superseded as error:
-            return Failed("worker_lost", str(error), passes=True)
+        except Superseded:
+            return Failed("worker_lost", "Another try has taken its place.", passes=True)
         except Problem as problem:
             # Its own rows: as good as a runner that is lost.
             return Failed("worker_lost", problem.detail, passes=problem.retry_after is not None)
@@ -112,9 +109,9 @@ class Runner:
         if their_id is not None:
             known = await self._patiently(lambda: self._control_plane.execution(their_id))
             return their_id if known is not None else None
-        # One that was refused since they were full may be listed as failed: it never ran.
+        # One that was refused since they were full may be listed as failed, and one that was given up as cancelled.
         begun = await self._patiently(lambda: self._control_plane.of_run(run_id(run.lease)))
-        return next((str(each["execution_id"]) for each in begun if statuses.word(each) != "failed"), None)
+        return next((str(each["execution_id"]) for each in begun if statuses.word(each) in _GOES_WELL), None)
 
     async def _begin(self, task: Task) -> str:
         accepted = await self._execute(task)
@@ -122,9 +119,11 @@ class Runner:
         log.info("execution at AgentField begins", execution=task.execution_id, theirs=their_id)
         if accepted.webhook_problem:
             log.warning("AgentField will not call back", execution=task.execution_id, reason=accepted.webhook_problem)
-        if not await self._record(task, their_id):
+        try:
+            await self._record(task, their_id)
+        except Superseded:
             await self._control_plane.cancel(their_id, "Another try has taken its place.")
-            raise _Superseded("Another try has taken its place.")
+            raise
         return their_id
 
     async def _execute(self, task: Task) -> Accepted:
@@ -135,16 +134,15 @@ class Runner:
         # Only when it is certain that nothing was begun.
         return await self._patiently(lambda: self._control_plane.execute(target, body, headers), again=(Busy, NotSent))
 
-    async def _record(self, task: Task, their_id: str) -> bool:
-        """False: another try has given this one up."""
+    async def _record(self, task: Task, their_id: str) -> None:
+        """Raises Superseded. Without a record what comes of it can still be told, unless we die meanwhile."""
         for _ in range(_RECORD_TRIES):
             try:
-                return await self._records.begun(task, their_id)
+                await self._records.begun(task, their_id)
+                return
             except Problem as problem:
                 log.warning("execution at AgentField is not recorded yet", theirs=their_id, reason=problem.detail)
             await asyncio.sleep(_PAUSE_SECONDS)
-        # What comes of it can still be told, unless we die meanwhile.
-        return True
 
     async def _until_ended(self, task: Task, their_id: str, wait: Wait) -> Ended | None:
         """None: it is not known there any more."""

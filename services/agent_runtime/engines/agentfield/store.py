@@ -20,7 +20,9 @@ ORDER BY created_at DESC, lease DESC FOR UPDATE
 """
 _ADD = """
 INSERT INTO agentfield_runs (workspace_id, lease, execution_id, attempt, target, created_at)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, lease) DO NOTHING
+SELECT workspace_id, lease, execution_id, attempt, $5, $6 FROM jobs
+WHERE workspace_id = $1 AND lease = $2 AND execution_id = $3 AND attempt = $4
+RETURNING true
 """
 _BEGUN = """
 UPDATE agentfield_runs SET their_id = $3 WHERE workspace_id = $1 AND lease = $2 AND ended_at IS NULL RETURNING true
@@ -70,10 +72,10 @@ async def of_attempt(work: UnitOfWork, task: Task) -> list[Run]:
     return [Run(**row) for row in rows]
 
 
-async def add(work: UnitOfWork, task: Task) -> None:
-    """The task's try is about to ask for one."""
-    reasoner = task.reasoner.full_name
-    await work.execute(_ADD, task.workspace_id, task.lease, task.execution_id, task.attempt, reasoner, work.now)
+async def add(work: UnitOfWork, task: Task) -> bool:
+    """The task's try is about to ask for one. False: its lease does not hold any more."""
+    values = (task.lease, task.execution_id, task.attempt, task.reasoner.full_name, work.now)
+    return bool(await work.fetchval(_ADD, task.workspace_id, *values))
 
 
 async def begun(work: UnitOfWork, task: Task, their_id: str) -> bool:

@@ -1,0 +1,1 @@
+"""Messages to people: which events, where to, and what came of it."""

@@ -1,0 +1,106 @@
+"""Messages by Apprise: to a real webhook and a real mail server, and not to where they should not go."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from services.integrations.notifications import guard
+from services.integrations.notifications.sending import Receipt, Sender
+from services.integrations.tests.receivers import Hook, hook, mailbox
+
+
+@pytest.fixture
+def receiver() -> Iterator[Hook]:
+    with hook() as running:
+        yield running
+
+
+def sender(*, internal: bool = True) -> Sender:
+    return Sender(internal=internal, seconds=10)
+
+
+async def test_a_webhook_gets_title_and_text(receiver: Hook) -> None:
+    receipt = await sender().send(receiver.url, "Disk full", "On srv-1: 99 %")
+    assert (receipt.delivered, receipt.service) == (True, "json")
+    [taken] = receiver.taken
+    assert (taken["title"], taken["message"]) == ("Disk full", "On srv-1: 99 %")
+
+
+async def test_a_title_alone_is_the_message(receiver: Hook) -> None:
+    assert (await sender().send(receiver.url, "Only this", "")).delivered
+    assert receiver.taken[0]["message"] == "Only this"
+
+
+async def test_what_the_other_side_answers_is_told(receiver: Hook) -> None:
+    receiver.status, receiver.answer = 418, "no coffee here"
+    receipt = await sender().send(receiver.url.replace("json://", "json://user:secret@"), "T", "B")
+    assert not receipt.delivered
+    assert "418" in receipt.answer
+    assert "no coffee here" in receipt.answer
+    assert "secret" not in receipt.answer
+
+
+async def test_a_mail_arrives() -> None:
+    with mailbox() as box:
+        url = f"mailto://127.0.0.1:{box.port}/?from=desk@msp.example&to=ada@acme.example&mode=insecure"
+        receipt = await sender().send(url, "Ticket T-1", "It is open.")
+    assert receipt.delivered, receipt.answer
+    [mail] = box.mails
+    assert (mail["subject"], mail["to"]) == ("Ticket T-1", "ada@acme.example")
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http", "json://", "unknown://host/"])
+async def test_what_is_no_address_is_told_as_such(url: str) -> None:
+    receipt = await sender().send(url, "T", "B")
+    assert not receipt.delivered
+    assert receipt.answer
+
+
+@pytest.mark.parametrize("url", ["syslog://", "dbus://", "macosx://"])
+async def test_nothing_is_done_on_this_machine(url: str) -> None:
+    assert not (await sender().send(url, "T", "B")).delivered
+
+
+async def test_nobody_there_is_told(receiver: Hook) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        receipt = await sender().send(f"json://127.0.0.1:{port}/", "T", "B")
+    assert not receipt.delivered
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "169.254.169.254", "10.0.0.1"])
+async def test_inside_is_not_reached_from_a_production_platform(receiver: Hook, host: str) -> None:
+    receipt = await sender(internal=False).send(f"json://{host}:{receiver.port}/in", "T", "B")
+    assert not receipt.delivered
+    assert receiver.taken == []
+
+
+async def test_metadata_of_clouds_is_reached_from_nowhere(receiver: Hook) -> None:
+    receipt = await sender().send("json://169.254.169.254/latest", "T", "B")
+    assert not receipt.delivered
+
+
+async def test_redirects_are_not_followed(receiver: Hook) -> None:
+    with hook() as elsewhere:
+        receiver.status, receiver.location = 307, f"http://127.0.0.1:{elsewhere.port}/"
+        receipt = await sender().send(receiver.url, "T", "B")
+        assert elsewhere.taken == []
+    assert not receipt.delivered
+
+
+def test_the_guard_is_for_its_thread_and_block_alone() -> None:
+    assert socket.getaddrinfo("127.0.0.1", 80)
+    with guard.only_outside(internal=False), pytest.raises(socket.gaierror):
+        socket.getaddrinfo("127.0.0.1", 80)
+    assert socket.getaddrinfo("127.0.0.1", 80)
+
+
+async def test_a_fault_of_a_plugin_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("json://user:secret@host")
+
+    monkeypatch.setattr("apprise.plugins.custom_json.NotifyJSON.notify", fail)
+    receipt = await sender().send("json://example.org/", "T", "B")
+    assert receipt == Receipt(False, "The service could not be used: RuntimeError.", "json")
