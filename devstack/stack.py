@@ -220,12 +220,14 @@ class Stack:
             raise StackError(str(error)) from error
 
     async def _load_demo(self) -> None:
-        command = [sys.executable, "-m", "services.ops.demo"]
-        demo = Child("demo", command, self.environment("ops"), self.layout.log("demo"))
-        self._children["demo"] = demo
-        await demo.start()
-        if code := await demo.wait():
-            raise StackError(f"The demo workspace was not loaded: it {describe_end(code)}.\n{demo.last_words()}")
+        # What the second one adds is about what the first has loaded.
+        for service in ("ops", "portal"):
+            command = [sys.executable, "-m", f"services.{service}.demo"]
+            demo = Child("demo", command, self.environment(service), self.layout.log("demo"))
+            self._children["demo"] = demo
+            await demo.start()
+            if code := await demo.wait():
+                raise StackError(f"The demo workspace was not loaded: it {describe_end(code)}.\n{demo.last_words()}")
 
     # One program
 

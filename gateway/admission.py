@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from gateway import headers
 from gateway.authentication import Caller
 from gateway.exchange import ANONYMOUS, Request
-from gateway.rate_limit import RateLimiter
 from kit.contract import ContractError, Rpc
 from kit.errors import Forbidden, Malformed
 from kit.formats import WORKSPACE_ID
 from kit.identity import Principal
+from kit.rate_limit import RateLimiter
 from opsfield.options.v1 import policy_pb2
 
 # Who may come in from outside, as policies say it.

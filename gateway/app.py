@@ -13,6 +13,7 @@ from gateway.jwks import Jwks
 from gateway.own_tokens import OwnTokens
 from gateway.router import Router
 from gateway.routes import Assembly
+from gateway.sessions import Sessions
 from gateway.settings import Settings
 from kit import contract, ids, logs
 from kit.calls import Services
@@ -116,6 +117,7 @@ def create(settings: Settings) -> Gateway:
         jwks=jwks,
         dev_secret=settings.jwt_dev_secret,
         own=OwnTokens.from_file(settings.jwt_audience, settings.internal_trust_file),
+        check_session=Sessions(services).check,
     )
     authenticate = _everyone if settings.auth_mode == "disabled" else authenticator.authenticate
     router = Assembly(settings, services, authenticate).router()

@@ -5,7 +5,7 @@ its type, and nothing that a token says of its key (`jku`, `x5u`, `jwk`) is foll
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import jwt
 from gateway.exchange import ANONYMOUS
 from gateway.jwks import Jwks
 from gateway.own_tokens import OwnTokens
+from gateway.sessions import Session
 from kit.bearer_tokens import SCOPE_OF_ROLE
 from kit.errors import Unauthenticated
 from kit.identity import Principal
@@ -33,10 +34,12 @@ _ASYMMETRIC = frozenset({"RS256", "ES256", "EdDSA"})
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a token speaks for. `workspaces` None: a member of all. `principal` names no workspace yet."""
+    """Who a token speaks for. `workspaces` None: a member of all. `principal` names no workspace yet. `session`: one of
+    ours, in which the token is good."""
 
     principal: Principal
     workspaces: frozenset[str] | None
+    session: Session | None = None
     _in_workspace: dict[str, Principal] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -58,6 +61,7 @@ class Caller:
             workspace_id=workspace_id,
             client_id=self.principal.client_id,
             agent_id=self.principal.agent_id,
+            session_id=self.principal.session_id,
         )
         return found
 
@@ -67,7 +71,7 @@ EVERYONE = Caller(Principal(ANONYMOUS.subject, frozenset({"msp_admin"})), worksp
 
 class Authenticator:
     """Checks tokens of one issuer for one audience, by its published keys and, in development, a shared secret. `own`
-    checks those of our own services."""
+    checks those of our own services, `check_session` (which raises Unauthenticated) whether their session goes on."""
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class Authenticator:
         jwks: Jwks | None,
         dev_secret: str | None,
         own: OwnTokens,
+        check_session: Callable[[Session], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuer = issuer
@@ -84,20 +89,27 @@ class Authenticator:
         self._jwks = jwks
         self._dev_secret = dev_secret
         self._own = own
+        self._check_session = check_session
         self._clock = clock
         self._known: dict[str, tuple[float, Caller]] = {}
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """`authorization`: the header's value. Raises Unauthenticated, the same for every flaw of a token, or
-        Unavailable when the issuer's keys cannot be had."""
+        Unavailable when the issuer's keys cannot be had, or nobody knows whether its session goes on."""
         if authorization is None:
             raise Unauthenticated("A bearer token is needed.")
+        caller = await self._caller_of(authorization)
+        if caller.session is not None:
+            await self._check_session(caller.session)
+        return caller
+
+    async def _caller_of(self, authorization: str) -> Caller:
         known = self._known.get(authorization)
         if known and known[0] > self._clock():
             return known[1]
         try:
-            claims = await self._verify(_bearer_token(authorization))
-            caller = _caller(claims)
+            claims, session = await self._verify(_bearer_token(authorization))
+            caller = _caller(claims, session)
         except _FLAWS as error:
             raise Unauthenticated("The bearer token is not valid.") from error
         if len(self._known) >= _MOST_CALLERS:
@@ -105,14 +117,15 @@ class Authenticator:
         self._known[authorization] = (min(float(claims["exp"]), self._clock() + _TRUSTED_FOR), caller)
         return caller
 
-    async def _verify(self, token: str) -> dict[str, Any]:
+    async def _verify(self, token: str) -> tuple[dict[str, Any], Session | None]:
         if self._own.claims_to_be(token):
-            return self._own.verify(token)
+            claims = self._own.verify(token)
+            return claims, self._own.session_of(claims)
         header = jwt.get_unverified_header(token)
         if str(header.get("typ", "JWT")).upper() not in _TYPES:
             raise _Unfit
         algorithm, key = await self._key(header.get("alg"), header.get("kid"))
-        claims: dict[str, Any] = jwt.decode(
+        claims = jwt.decode(
             token,
             key,
             algorithms=[algorithm],
@@ -121,7 +134,7 @@ class Authenticator:
             leeway=LEEWAY,
             options={"require": ["exp", "iat", "sub", "iss", "aud"], "strict_aud": True},
         )
-        return claims
+        return claims, None
 
     async def _key(self, algorithm: object, key_id: object) -> tuple[str, Any]:
         if algorithm == "HS256" and self._dev_secret:
@@ -152,7 +165,7 @@ def _bearer_token(authorization: str) -> str:
     return token.strip()
 
 
-def _caller(claims: dict[str, Any]) -> Caller:
+def _caller(claims: dict[str, Any], session: Session | None) -> Caller:
     subject = claims["sub"]
     if not _is_name(subject):
         raise _Unfit
@@ -160,8 +173,15 @@ def _caller(claims: dict[str, Any]) -> Caller:
     roles = frozenset(role for role in given if role not in SCOPE_OF_ROLE or claims.get(SCOPE_OF_ROLE[role]))
     workspaces = claims.get("workspaces", [])
     client_id, agent_id = _optional(claims, "clientId"), _optional(claims, "agentId")
-    principal = Principal(subject, roles, client_id=client_id, agent_id=agent_id)
-    return Caller(principal, None if workspaces == "*" else _texts(workspaces))
+    principal = Principal(
+        subject,
+        roles,
+        # Elsewhere the claim may mean something else; here it binds to a client whatever one does.
+        client_id=client_id if "client_portal" in roles else None,
+        agent_id=agent_id,
+        session_id=session.id if session else None,
+    )
+    return Caller(principal, None if workspaces == "*" else _texts(workspaces), session)
 
 
 def _texts(value: object) -> frozenset[str]:

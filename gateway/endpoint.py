@@ -11,6 +11,7 @@ from gateway.responses import Responder
 from kit import tracing
 from kit.calls import Invoke, Passport
 from kit.contract import Route, Rpc
+from opsfield.options.v1 import policy_pb2
 
 
 class Endpoint:
@@ -30,6 +31,8 @@ class Endpoint:
         self._mutates = rpc.mutates
         self._needs_key = rpc.needs_key
         self._signature = rpc.policy.signature if rpc.access == "signature" else None
+        is_timed = rpc.policy.signature.scheme == policy_pb2.Signature.STRIPE
+        self._read_signature = headers.timed_signature if is_timed else headers.signature
         self._is_audited = rpc.policy.audit
         self._admission = admission
         self._decoder = decoder
@@ -58,7 +61,7 @@ class Endpoint:
                 request.correlation_id,
                 headers.delivery(request.headers, self._signature.delivery_header),
                 traceparent=traceparent,
-                signature=headers.signature(request.headers, self._signature.header),
+                signature=self._read_signature(request.headers, self._signature.header),
             )
         return Passport(
             request.principal,

@@ -41,13 +41,14 @@ _VERSION = re.compile(r'"([0-9]{1,18})"')
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _WAIT = re.compile(r"wait=\"?([0-9]{1,9})\"?", re.IGNORECASE)
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
+_TIMED_SIGNATURE = re.compile(r"[\x21-\x7e]{1,1000}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def of_webhooks(rpcs: Iterable[Rpc]) -> frozenset[bytes]:
     """The headers by which webhooks prove themselves."""
     terms = [rpc.policy.signature for rpc in rpcs if rpc.access == "signature"]
-    return frozenset(name.encode() for each in terms for name in (each.header, each.delivery_header))
+    return frozenset(name.encode() for each in terms for name in (each.header, each.delivery_header) if name)
 
 
 def read(
@@ -98,6 +99,15 @@ def idempotency_key(headers: dict[bytes, str]) -> str:
     return key
 
 
+def timed_signature(headers: dict[bytes, str], name: str) -> str | None:
+    """What signs the body and the time, in the header of that name. Raises Unauthenticated for what cannot be a
+    signature."""
+    given = headers.get(name.encode())
+    if given is not None and not _TIMED_SIGNATURE.fullmatch(given):
+        raise Unauthenticated(f"{name} must be t=<seconds>,v1=<hexadecimal>.", code="signature-invalid")
+    return given
+
+
 def signature(headers: dict[bytes, str], name: str) -> str | None:
     """What signs the body, in the header of that name. Raises Unauthenticated for what cannot be a signature."""
     given = headers.get(name.encode())
@@ -110,7 +120,7 @@ def signature(headers: dict[bytes, str], name: str) -> str | None:
 
 def delivery(headers: dict[bytes, str], name: str) -> str | None:
     """The delivery's id, in the header of that name. Raises Malformed for what cannot be one."""
-    given = headers.get(name.encode())
+    given = headers.get(name.encode()) if name else None
     if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
         raise Malformed(
             f"{name} must be 1 to 255 printable ASCII characters without spaces.", code="delivery-malformed"

@@ -61,7 +61,9 @@ class _Operation:
         self._raw = raw_bodies.raw_field(rpc, route)
         self._body = None if self._raw else body_message(rpc, route)
         self._conditional = has_version(rpc.descriptor.output_type)
-        self._signature = rpc.policy.signature if rpc.access == "signature" else None
+        self._terms = rpc.policy.signature
+        self._signature = self._terms if rpc.access == "signature" else None
+        self._is_timed = self._terms.scheme == policy_pb2.Signature.STRIPE
 
     def document(self, number: int) -> Json:
         """`number`: which of the rpc's routes it is."""
@@ -86,6 +88,9 @@ class _Operation:
     def _description(self) -> str:
         if self._rpc.access == "public":
             return f"{self._comment}\n\nNeeds no token."
+        if self._is_timed:
+            signed = f"`{self._terms.header}` must be a signature of the body and the time"
+            return f"{self._comment}\n\nNeeds no token: {signed}."
         if self._signature:
             return (
                 f"{self._comment}\n\nNeeds no token: `{self._signature.header}` must be a signature of the body. While "
@@ -105,7 +110,9 @@ class _Operation:
             shared.append(openapi_parts.parameter("if-none-match"))
         if self._takes_if_match():
             shared.append(openapi_parts.parameter("if-match"))
-        if self._signature:
+        if self._is_timed:
+            shared.append(openapi_parts.timed_webhook_parameter(self._terms.header))
+        elif self._signature:
             shared += openapi_parts.webhook_parameters(self._signature.header, self._signature.delivery_header)
         in_path = [self._parameter(field, "path") for field in self._in_path]
         return in_path + [self._parameter(field, "query") for field in self._in_query] + shared

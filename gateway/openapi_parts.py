@@ -74,6 +74,12 @@ HEADERS: Json = {
 }
 
 
+def timed_webhook_parameter(signature: str) -> Json:
+    """The header of a webhook that signs the time as well."""
+    meaning = "`t=<seconds>,v1=<hex>`: the HMAC-SHA256 of `<seconds>.<raw body>`, of the last five minutes."
+    return _header_parameter(signature, False, _text("[!-~]{1,1000}"), meaning)
+
+
 def webhook_parameters(signature: str, delivery: str) -> list[Json]:
     """The headers of a webhook, by their names."""
     return [

@@ -11,7 +11,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from kit.bearer_tokens import ISSUERS, ROLE_OF_SERVICE, TYPE, issuer_of
+from gateway.sessions import Session
+from kit.bearer_tokens import ISSUERS, ROLE_OF_SERVICE, SESSION_CHECKS, TYPE, issuer_of
 from kit.identity import public_keys
 
 _LEEWAY = 5
@@ -52,4 +53,11 @@ class OwnTokens:
         workspaces, roles = claims.get("workspaces"), claims.get("roles")
         if not isinstance(workspaces, list) or len(workspaces) != 1 or not isinstance(roles, list):
             raise jwt.InvalidTokenError("not for one workspace, or without roles")
+        if service in SESSION_CHECKS and not isinstance(claims.get("sid"), str):
+            raise jwt.InvalidTokenError("of no session")
         return claims | {"roles": [role for role in roles if role == ROLE_OF_SERVICE[service]]}
+
+    def session_of(self, claims: dict[str, Any]) -> Session | None:
+        """The session that a token which was verified here belongs to, if its service has such."""
+        service = str(claims["iss"]).removeprefix(ISSUERS)
+        return Session(service, claims["workspaces"][0], claims["sid"]) if service in SESSION_CHECKS else None

@@ -9,7 +9,6 @@ from gateway.fan_out import FanOut
 from gateway.following import Following
 from gateway.gather import Gather
 from gateway.health import VERSION, OwnHandlers, own_call
-from gateway.rate_limit import RateLimiter
 from gateway.raw_bodies import Budget
 from gateway.requests import Decoder
 from gateway.router import Router
@@ -17,6 +16,7 @@ from gateway.settings import Settings
 from kit import contract
 from kit.calls import Invoke, ServiceCall, Services
 from kit.contract import ContractError, Rpc
+from kit.rate_limit import RateLimiter
 
 
 class Assembly:
@@ -48,7 +48,7 @@ class Assembly:
         return Endpoint(
             rpc,
             route,
-            admission=Admission(rpc, self._authenticate, self._limiter),
+            admission=Admission(rpc, self._authenticate, self._limiter_of(rpc)),
             decoder=Decoder(
                 rpc,
                 route,
@@ -59,6 +59,11 @@ class Assembly:
             invoke=invoke,
             following=following,
         )
+
+    def _limiter_of(self, rpc: Rpc) -> RateLimiter:
+        tries = rpc.policy.tries_per_minute
+        # Where there is no limit at all, for a test say, there is none here either.
+        return RateLimiter(min(tries, self._settings.rate_limit_per_minute)) if tries else self._limiter
 
     def _following(self, rpc: Rpc, by_path: Mapping[str, Rpc]) -> Following | None:
         if not rpc.policy.followed_by:

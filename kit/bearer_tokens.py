@@ -20,6 +20,8 @@ TYPE = "at+jwt"
 ROLE_OF_SERVICE: Mapping[str, str] = {"telemetry": "endpoint_agent", "portal": "client_portal"}
 # A role that means something only for the one client or agent which the token names, and the claim that names it.
 SCOPE_OF_ROLE: Mapping[str, str] = {"client_portal": "clientId", "endpoint_agent": "agentId"}
+# Whose tokens belong to a session that may end before them: the rpc that tells whether it goes on.
+SESSION_CHECKS: Mapping[str, str] = {"portal": "/opsfield.portal.v1.SessionService/CheckSession"}
 # What every issuer of ours begins with; no other may.
 ISSUERS = "opsfield/"
 
@@ -51,12 +53,16 @@ class BearerTokenIssuer:
         lifetime: timedelta,
         agent_id: str | None = None,
         client_id: str | None = None,
+        session_id: str | None = None,
     ) -> tuple[str, datetime]:
         """A token for one workspace, and when it ends (a whole second, UTC). Raises ValueError for a role that this
-        service cannot grant, or without the agent or client that the role is for."""
+        service cannot grant, or without the agent or client that the role is for, or the session where there must be
+        one."""
         scope = {"agentId": agent_id, "clientId": client_id}
         if role != ROLE_OF_SERVICE.get(self._service) or not scope[SCOPE_OF_ROLE[role]]:
             raise ValueError(f"{self._service} cannot issue a token for the role {role}")
+        if self._service in SESSION_CHECKS and not session_id:
+            raise ValueError(f"{self._service} cannot issue a token without a session")
         now = clock.now().replace(microsecond=0)
         expires_at = now + lifetime
         claims: dict[str, Any] = {
@@ -69,6 +75,7 @@ class BearerTokenIssuer:
             "exp": int(expires_at.timestamp()),
             "jti": ids.new_id(),
             **{name: value for name, value in scope.items() if value},
+            **({"sid": session_id} if session_id else {}),
         }
         headers = {"kid": self._service, "typ": TYPE}
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers=headers), expires_at

@@ -1,9 +1,11 @@
 """Prepares one service's database: its roles, their limits and its extensions. Run as a superuser, safe to repeat.
 
-Each service gets a database of its own name and three roles, none of which can bypass row-level security:
+Each service gets a database of its own name and four roles, none of which can bypass row-level security:
 
 - `<service>_owner` owns the database and everything in it; migrations use it, the running service never does;
 - `<service>_app` reads and writes rows, owns nothing;
+- `<service>_client` nobody logs in as: `<service>_app` takes it on for what a person of a client asks for, and with it
+  no rights but those that migrations grant to it;
 - `<service>_relay` gets nothing but what migrations grant to it (the outbox).
 
     DATABASE_ADMIN_URL=… OWNER_PASSWORD=… APP_PASSWORD=… RELAY_PASSWORD=… python -m kit.bootstrap --service ops
@@ -18,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from kit.database import client_role
 from kit.database_settings import BootstrapSettings
 from kit.settings import read
 
@@ -34,7 +37,7 @@ EXTENSIONS = ("pg_trgm", "btree_gin")
 
 @dataclass(frozen=True)
 class Passwords:
-    """The passwords of a service's three database roles."""
+    """The passwords of a service's database roles that log in."""
 
     owner: str
     app: str
@@ -97,6 +100,14 @@ async def _create_roles(admin: asyncpg.Connection, name: str, passwords: Passwor
         )
         for setting, value in limits.items():
             await admin.execute(f"ALTER ROLE \"{role}\" SET {setting} = '{value}'")
+    client = client_role(name)
+    if not await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", client):
+        await admin.execute(f'CREATE ROLE "{client}"')
+    await admin.execute(
+        f'ALTER ROLE "{client}" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT'
+    )
+    # To take on, not to have: policies for the client's role do not bind the service as long as it is not in it.
+    await admin.execute(f'GRANT "{client}" TO "{name}_app" WITH INHERIT FALSE, SET TRUE, ADMIN FALSE')
 
 
 async def _create_database(admin: asyncpg.Connection, name: str) -> None:
@@ -114,7 +125,7 @@ async def _prepare_database(inside: asyncpg.Connection, name: str) -> None:
     # index. LIKE's only error depends on the pattern, which the caller knows already.
     await inside.execute("ALTER FUNCTION pg_catalog.textlike(text, text) LEAKPROOF")
     await inside.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    await inside.execute(f'GRANT USAGE ON SCHEMA public TO "{app}", "{relay}"')
+    await inside.execute(f'GRANT USAGE ON SCHEMA public TO "{app}", "{relay}", "{client_role(name)}"')
     own_new = f'ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT'
     await inside.execute(f'{own_new} SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{app}"')
     await inside.execute(f'{own_new} USAGE, SELECT ON SEQUENCES TO "{app}"')

@@ -26,3 +26,8 @@ class Call:
         if self.principal.workspace_id is None:
             raise Forbidden("The call names no workspace.", code="workspace-missing")
         return self.principal.workspace_id
+
+    @property
+    def client_id(self) -> str | None:
+        """The client whose rows alone the call may see; None: those of all clients."""
+        return self.principal.client_id

@@ -269,7 +269,8 @@ def _check(rpc: Rpc) -> None:
         raise ContractError(f"{rpc.path} has no HTTP route")
     if rpc.routes and rpc.mutates == all(route.verb == "GET" for route in rpc.routes):
         raise ContractError(f"{rpc.path}: idempotency must be set on a mutating rpc, and only there")
-    if (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE) != bool(rpc.access == "public" and rpc.credential):
+    from_outside = rpc.access in ("public", "signature")
+    if (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE) != bool(from_outside and rpc.credential):
         raise ContractError(f"{rpc.path}: what is public and in a workspace needs a credential that names it")
     if rpc.policy.idempotency == policy_pb2.CONTENT_DIGEST and rpc.raw_body is None:
         raise ContractError(f"{rpc.path} has no raw body whose digest could be the key")
@@ -284,11 +285,14 @@ def _check_signature(rpc: Rpc) -> None:
         return
     if rpc.raw_body is None:
         raise ContractError(f"{rpc.path} has no raw body that could be signed")
-    if not (named.header and named.delivery_header and named.secret):
+    is_timed = named.scheme == policy_pb2.Signature.STRIPE
+    if not (named.header and named.secret) or bool(named.delivery_header) == is_timed:
         raise ContractError(f"{rpc.path} does not say which headers sign and name a delivery, and by which secret")
     if any(name != name.lower() for name in (named.header, named.delivery_header)):
         raise ContractError(f"{rpc.path}: names of headers are written in lower case")
-    if rpc.policy.tenancy not in (policy_pb2.NO_WORKSPACE, *_OF_SIGNED):
+    if is_timed != (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE):
+        raise ContractError(f"{rpc.path}: Stripe's scheme is for a secret of a workspace, and only that")
+    if not is_timed and rpc.policy.tenancy not in (policy_pb2.NO_WORKSPACE, *_OF_SIGNED):
         raise ContractError(f"{rpc.path}: nobody who has no token is in a workspace; set another tenancy")
 
 

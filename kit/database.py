@@ -3,6 +3,10 @@
 Row-level security compares each row's `workspace_id` with the setting `opsfield.workspace_id`, which is set for one
 transaction only: a connection that goes back to the pool remembers no workspace, and a query outside a session sees
 no rows at all.
+
+What is done for a person of a client is done in the role `<service>_client`, for the length of the transaction as well.
+It has no rights but those that migrations grant it (`kit.schema.client_table`), each under a further policy on the
+client: a table that nobody thought of cannot be read at all.
 """
 
 import asyncio
@@ -17,9 +21,11 @@ from asyncpg.pool import PoolConnectionProxy
 from kit import json_encoding
 from kit.call import PLATFORM_WORKSPACE, Call
 from kit.errors import Conflict, Forbidden, Problem, Unavailable
-from kit.formats import WORKSPACE_ID
+from kit.formats import COMPILED, WORKSPACE_ID
 from kit.logs import get_logger
+from opsfield.options.v1.field_pb2 import UUID
 
+_CLIENT_ID = COMPILED[UUID]
 _ACQUIRE_TIMEOUT = 5
 _ROLLBACK_TIMEOUT = 2
 
@@ -52,8 +58,9 @@ class Session:
 class Database:
     """The pool of one role. Open with `connect`, close with `close`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, client_role: str) -> None:
         self.pool = pool
+        self._client_role = client_role
         # Connections at hand: the pool's own acquire and release each start a task, a tenth of a short call's cost.
         self._idle: list[Connection] = []
         self._waiting = 0
@@ -62,7 +69,8 @@ class Database:
     async def connect(cls, url: str, *, size: int) -> "Database":
         """Raises OSError or asyncpg.PostgresError when the database cannot be reached."""
         pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=_prepare, reset=_keep)
-        return cls(pool)
+        user: str = await pool.fetchval("SELECT session_user::text")
+        return cls(pool, client_role=client_role(user.removesuffix("_app")))
 
     async def close(self) -> None:
         """Wait for sessions to end, then close; after 5 s without waiting."""
@@ -76,8 +84,23 @@ class Database:
     @asynccontextmanager
     async def read(self, call: Call) -> AsyncIterator[Session]:
         """A read-only session in the call's workspace. Raises Unavailable when the database cannot be reached."""
-        async with self.transaction(f"BEGIN READ ONLY; {workspace_scope(call.workspace_id)}") as connection:
+        async with self.transaction_of(call, "BEGIN READ ONLY") as connection:
             yield Session(connection, call)
+
+    @asynccontextmanager
+    async def transaction_of(self, call: Call, begin: str = "BEGIN") -> AsyncIterator[Connection]:
+        """One transaction, as `transaction`, in which the call sees what it may. Raises Forbidden for what a client's
+        people may not at all."""
+        begin = f"{begin}; {workspace_scope(call.workspace_id)}"
+        if call.client_id is None:
+            async with self.transaction(begin) as connection:
+                yield connection
+            return
+        try:
+            async with self.transaction(f"{begin}; {client_scope(call.client_id, self._client_role)}") as connection:
+                yield connection
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise Forbidden("This is not for a client's people.", code="client-scope") from error
 
     @asynccontextmanager
     async def transaction(self, begin: str) -> AsyncIterator[Connection]:
@@ -152,6 +175,18 @@ def workspace_scope(workspace_id: str) -> str:
     if workspace_id != PLATFORM_WORKSPACE and not WORKSPACE_ID.fullmatch(workspace_id):
         raise Forbidden("That is not a workspace id.", code="workspace-missing")
     return f"SET LOCAL opsfield.workspace_id = '{workspace_id}'"
+
+
+def client_role(service: str) -> str:
+    """The role in which a service (`agent_runtime`: with an underscore) does what a person of a client asks for."""
+    return f"{service}_client"
+
+
+def client_scope(client_id: str, role: str) -> str:
+    """The statements that bind a transaction to a client. A literal, as for a workspace."""
+    if not _CLIENT_ID.match(client_id):
+        raise Forbidden("The token names no client that there could be.", code="client-unknown")
+    return f"SET LOCAL opsfield.client_id = '{client_id}'; SET LOCAL ROLE \"{role}\""
 
 
 def problem_of(error: Exception) -> Problem | None:

@@ -30,7 +30,8 @@ _TYPE = "txntoken+jwt"
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks, and for which workspace. `service` names the service when no person or agent is behind the call."""
+    """Who asks, and for which workspace. `client_id`: a person of that client, who sees what is the client's alone.
+    `session_id`: of one of our own sessions. `service` names the service when no person or agent is behind the call."""
 
     subject: str
     roles: frozenset[str] = frozenset()
@@ -38,6 +39,7 @@ class Principal:
     client_id: str | None = None
     agent_id: str | None = None
     service: str | None = None
+    session_id: str | None = None
 
     def has_any(self, roles: Iterable[str]) -> bool:
         return not self.roles.isdisjoint(roles)
@@ -107,6 +109,7 @@ class TokenSigner:
             "client": principal.client_id,
             "agent": principal.agent_id,
             "service": principal.service,
+            "session": principal.session_id,
         }
         claims |= {name: value for name, value in optional.items() if value is not None}
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._name, "typ": _TYPE})
@@ -167,4 +170,5 @@ def _principal(claims: dict[str, Any]) -> Principal:
         client_id=claims.get("client"),
         agent_id=claims.get("agent"),
         service=claims.get("service"),
+        session_id=claims.get("session"),
     )

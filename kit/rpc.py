@@ -147,6 +147,12 @@ class RpcServer:
         if not webhook.enabled:
             raise NotFound("There is nothing here: this webhook is switched off.", code="webhook-disabled")
         terms, delivery = rpc.policy.signature, metadata.get("idempotency-key")
+        if terms.scheme == policy_pb2.Signature.STRIPE:
+            assert rpc.credential is not None
+            workspace_id = _workspace_of(getattr(request, rpc.credential))
+            await self._signatures.check_timed(workspace_id, terms.secret, body.data, metadata.get("x-signature"))
+            metadata["idempotency-key"] = _digest(rpc.path, body)
+            return replace(principal, subject=f"webhook:{terms.secret}", workspace_id=workspace_id)
         is_enforced = await self._signatures.check(
             terms.secret, body.data, metadata.get("x-signature"), always=terms.always
         )

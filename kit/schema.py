@@ -2,6 +2,10 @@
 
 from alembic import op
 
+# The client that the transaction is bound to; null, and so equal to none, where it is bound to no client.
+SESSION_CLIENT = "nullif(current_setting('opsfield.client_id', true), '')::uuid"
+OWN_ROWS = f"client_id = {SESSION_CLIENT}"
+
 _TENANT_TABLE = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
@@ -133,6 +137,25 @@ def tenant_table(table: str) -> str:
     """Row-level security that even the table's owner is bound by. The table has a `workspace_id text NOT NULL` and
     every key and index of it begins with that."""
     return _TENANT_TABLE.format(table=table)
+
+
+def client_scope(service: str) -> str:
+    """What a person of a client needs of the shared tables to change anything: the key, the events and the audit record
+    of the change."""
+    return f"""
+GRANT SELECT, INSERT, UPDATE ON idempotency_keys TO {service}_client;
+GRANT INSERT ON outbox, audit_entries TO {service}_client;
+"""
+
+
+def client_table(service: str, table: str, *, rights: str, rows: str = OWN_ROWS) -> str:
+    """Let the people of a client have `rights` ("SELECT, INSERT") on those rows of a table that the condition `rows`
+    names. Restrictive: beside the workspace's policy, not instead of it. `SELECT … FOR SHARE` needs the right to update
+    a column."""
+    return f"""
+GRANT {rights} ON {table} TO {service}_client;
+CREATE POLICY client ON {table} AS RESTRICTIVE TO {service}_client USING ({rows}) WITH CHECK ({rows});
+"""
 
 
 def settings_copies(service: str) -> str:

@@ -132,7 +132,9 @@ class _Process:
             fingerprint_key=signer.derived_key("idempotency fingerprints"),
             seal=Seal(signer.derived_key("idempotency answers")),
             signatures=SignatureCheck(
-                lambda key: secrets.get(None, key), required=settings.environment == "production"
+                lambda key: secrets.get(None, key),
+                required=settings.environment == "production",
+                of_workspace=secrets.get,
             ),
             webhooks=wiring.webhooks,
             on_commit=relay.wake,

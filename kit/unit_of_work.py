@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from kit import clock, contract, faults, ids
 from kit.call import Call
-from kit.database import Connection, Database, Session, workspace_scope
+from kit.database import Connection, Database, Session
 from kit.errors import Conflict, Invalid
 from kit.events import Event, ReceivedEvent, compose
 
@@ -199,7 +199,7 @@ class UnitOfWork(Session):
 @asynccontextmanager
 async def unit_of_work(database: Database, call: Call, *, service: str) -> AsyncIterator[UnitOfWork]:
     """One transaction in the call's workspace: committed when the block ends, rolled back when it raises."""
-    async with database.transaction(f"BEGIN; {workspace_scope(call.workspace_id)}") as connection:
+    async with database.transaction_of(call) as connection:
         work = UnitOfWork(connection, call, service)
         yield work
         if work.replay is None:

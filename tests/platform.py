@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _numbers = itertools.count(1)
 # Lets a test run make as many requests as it likes.
-_NO_RATE_LIMIT = {"RATE_LIMIT_PER_MINUTE": "0"}
+NO_RATE_LIMIT = {"RATE_LIMIT_PER_MINUTE": "0"}
 
 
 class Platform:
@@ -33,7 +33,7 @@ class Platform:
         services: Sequence[str] = SERVICES,
         extra_env: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        variables = {"gateway": _NO_RATE_LIMIT, **(extra_env or {})}
+        variables = {"gateway": NO_RATE_LIMIT, **(extra_env or {})}
         self.stack = Stack(data_dir, services=services, extra_env=variables)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

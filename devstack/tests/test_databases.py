@@ -70,7 +70,7 @@ async def test_no_role_can_bypass_row_level_security(database: Postgres) -> None
         "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb AS strong FROM pg_roles "
         "WHERE rolname LIKE 'agent%'"
     )
-    assert [row["strong"] for row in rows] == [False, False, False]
+    assert [row["strong"] for row in rows] == [False] * 4
     assert await app.fetchval("SHOW lock_timeout") == "1s"
     assert await app.fetchval("SHOW statement_timeout") == "15s"
     await app.close()

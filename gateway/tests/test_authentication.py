@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway.authentication import Authenticator
 from gateway.jwks import Jwks
 from gateway.own_tokens import OwnTokens
+from gateway.sessions import Session
 from gateway.tests.issuer import Issuer, running_issuer
 from gateway.tests.tokens import AUDIENCE, ISSUER, SECRET, SigningKey, claims, dev_token
 from kit.errors import Unauthenticated, Unavailable
@@ -24,6 +25,11 @@ RSA, EC, ED = (SigningKey(name.lower(), name) for name in ("RS256", "ES256", "Ed
 STRANGER = SigningKey("rs256", "RS256")
 NOW = int(time.time())
 NO_OWN = OwnTokens(AUDIENCE, {})
+
+
+async def no_session(session: Session) -> None:
+    """None of these tokens is one of ours."""
+    raise AssertionError(session)
 
 
 @pytest_asyncio.fixture
@@ -35,7 +41,9 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 def authenticator(issuer: Issuer | None, *, secret: str | None = None) -> Authenticator:
     jwks = Jwks(issuer.url) if issuer else None
-    return Authenticator(issuer=ISSUER, audience=AUDIENCE, jwks=jwks, dev_secret=secret, own=NO_OWN)
+    return Authenticator(
+        issuer=ISSUER, audience=AUDIENCE, jwks=jwks, dev_secret=secret, own=NO_OWN, check_session=no_session
+    )
 
 
 def part(value: Any) -> str:
@@ -202,7 +210,13 @@ async def test_an_issuer_that_is_down_is_not_the_callers_fault(issuer: Issuer) -
 async def test_a_token_is_verified_once_and_again_after_its_end() -> None:
     clock = [time.time()]
     again = Authenticator(
-        issuer=ISSUER, audience=AUDIENCE, jwks=None, dev_secret=SECRET, own=NO_OWN, clock=lambda: clock[0]
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        jwks=None,
+        dev_secret=SECRET,
+        own=NO_OWN,
+        check_session=no_session,
+        clock=lambda: clock[0],
     )
     header = f"Bearer {dev_token(exp=int(clock[0]) + 60)}"
     first = await again.authenticate(header)
@@ -215,7 +229,13 @@ async def test_a_key_that_is_withdrawn_stops_working(issuer: Issuer) -> None:
     clock = [time.time()]
     jwks = Jwks(issuer.url, clock=lambda: clock[0])
     checks = Authenticator(
-        issuer=ISSUER, audience=AUDIENCE, jwks=jwks, dev_secret=None, own=NO_OWN, clock=lambda: clock[0]
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        jwks=jwks,
+        dev_secret=None,
+        own=NO_OWN,
+        check_session=no_session,
+        clock=lambda: clock[0],
     )
     header = f"Bearer {RSA.token()}"
     await checks.authenticate(header)

@@ -15,6 +15,7 @@ from google.api.httpbody_pb2 import HttpBody
 from gateway.authentication import Authenticator, Caller
 from gateway.jwks import Jwks
 from gateway.own_tokens import OwnTokens
+from gateway.sessions import Session
 from gateway.tests.fake_service import FakeService
 from gateway.tests.issuer import running_issuer
 from gateway.tests.tokens import AUDIENCE, ISSUER, SECRET, SigningKey
@@ -55,6 +56,16 @@ def signed(
     return jwt.encode(wanted, key, algorithm=algorithm, headers=headers)
 
 
+ENDED = "0193a4a4-7d2b-7000-8000-00000000dead"
+
+
+async def ask(session: Session) -> None:
+    """Every session of the portal goes on but one."""
+    assert (session.service, session.workspace_id) == ("portal", "acme")
+    if session.id == ENDED:
+        raise Unauthenticated("The session has ended.", code="session-ended")
+
+
 @pytest_asyncio.fixture
 async def checks() -> AsyncIterator[Authenticator]:
     async with running_issuer() as outside:
@@ -66,6 +77,7 @@ async def checks() -> AsyncIterator[Authenticator]:
             jwks=Jwks(outside.url),
             dev_secret=SECRET,
             own=OwnTokens(AUDIENCE, public),
+            check_session=ask,
         )
 
 
@@ -80,9 +92,32 @@ async def test_an_agents_token_says_who_it_is_and_where(checks: Authenticator) -
     assert (found.only_workspace, found.in_workspace("other")) == ("acme", None)
 
 
-async def test_the_portal_grants_its_own_role(checks: Authenticator) -> None:
-    found = await caller(checks, issue("portal", role="client_portal", agent_id=None, client_id="client-1"))
-    assert found.principal == Principal("agent-7", frozenset({"client_portal"}), client_id="client-1")
+VISITOR: dict[str, Any] = {"role": "client_portal", "agent_id": None, "client_id": "client-1"}
+
+
+async def test_the_portal_grants_its_own_role_in_a_session(checks: Authenticator) -> None:
+    found = await caller(checks, issue("portal", **VISITOR, session_id="s-1"))
+    assert found.principal == Principal("agent-7", frozenset({"client_portal"}), client_id="client-1", session_id="s-1")
+    in_acme = found.in_workspace("acme")
+    assert in_acme
+    assert (in_acme.client_id, in_acme.session_id) == ("client-1", "s-1")
+
+
+async def test_a_token_is_good_in_its_session_only(checks: Authenticator) -> None:
+    for token in (
+        issue("portal", **VISITOR, session_id=ENDED),
+        # The portal issues none without a session; whoever had its key could.
+        signed(KEYS["portal"], {"kid": "portal"}, iss="opsfield/portal", roles=["client_portal"], clientId="client-1"),
+    ):
+        for _ in range(2):
+            with pytest.raises(Unauthenticated):
+                await caller(checks, token)
+
+
+async def test_the_session_of_another_issuer_is_none_of_ours(checks: Authenticator) -> None:
+    token = NAMESAKE.token(sid=ENDED, clientId="client-1")
+    principal = (await caller(checks, token)).principal
+    assert (principal.session_id, principal.client_id) == (None, None)
 
 
 async def test_an_external_token_is_checked_as_ever(checks: Authenticator) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.rate_limit import RateLimited, RateLimiter
 from gateway.tests.clock import Clock
+from kit.rate_limit import RateLimited, RateLimiter
 
 
 def test_the_whole_quota_may_be_spent_at_once_and_no_more(clock: Clock) -> None:

@@ -8,12 +8,12 @@ from google.api.httpbody_pb2 import HttpBody
 
 from gateway import app
 from gateway.admission import Admission
-from gateway.rate_limit import RateLimiter
 from gateway.settings import Settings
 from gateway.tests.fake_service import FakeService
 from gateway.tests.tokens import bearer
 from kit import contract
 from kit.contract import ContractError
+from kit.rate_limit import RateLimiter
 from kit.tests.protos import compile_proto
 from opsfield.telemetry.v1.enrollment_pb2 import EnrolledAgent
 

@@ -1,6 +1,6 @@
 """Between messages, rows and table records."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -19,11 +19,22 @@ _TIMESTAMP = Timestamp.DESCRIPTOR.full_name
 
 @cache
 def message_builder(kind: Kind) -> Callable[[Any], Any]:
-    """The function that makes the message of a record or row; compiled once, since lists call it for every row."""
-    namespace: dict[str, Any] = {"Message": kind.message, "number": kind.written_number}
-    arguments = [f"{each.name}={_build_expression(kind, each, namespace)}" for each in kind.fields]
+    """The function that makes the message of a record or row of the kind."""
+    return builder_of(kind.message, number=kind.written_number if kind.number_prefix else None)
+
+
+def builder_of(
+    message: type[Message], *, number: Callable[[int], str] | None = None, without: Collection[str] = ()
+) -> Callable[[Any], Any]:
+    """The function that makes such a message of a record or row, but for the fields `without`; compiled once, since
+    lists call it for every row. `number` writes the field of that name as people say it."""
+    namespace: dict[str, Any] = {"Message": message, "number": number}
+    arguments = [
+        f"{each.name}={_build_expression(each, namespace)}" for each in _fields(message) if each.name not in without
+    ]
     source = f"def build(r):\n    return Message({', '.join(arguments)})\n"
-    exec(compile(source, f"<message of {kind.name}>", "exec"), namespace)  # noqa: S102 - from our own protos
+    name = message.DESCRIPTOR.full_name
+    exec(compile(source, f"<message of {name}>", "exec"), namespace)  # noqa: S102 - from our own protos
     function: Callable[[Any], Any] = namespace["build"]
     return function
 
@@ -58,6 +69,10 @@ def search_text(kind: Kind, row: Row) -> str:
     return "\n".join(texts).lower()
 
 
+def _fields(message: type[Message]) -> tuple[FieldDescriptor, ...]:
+    return tuple(message.DESCRIPTOR.fields)  # type: ignore[arg-type]
+
+
 def _nested_field(each: FieldDescriptor, name: str, path: str) -> FieldDescriptor:
     # A mask names no item of a list.
     found = each.message_type.fields_by_name.get(name) if each.message_type and not each.is_repeated else None
@@ -77,9 +92,9 @@ def _texts(value: Any) -> Iterable[str]:
             yield from _texts(each)
 
 
-def _build_expression(kind: Kind, each: FieldDescriptor, namespace: dict[str, Any]) -> str:
+def _build_expression(each: FieldDescriptor, namespace: dict[str, Any]) -> str:
     value = f"r[{each.name!r}]"
-    if each.name == "number" and kind.number_prefix:
+    if each.name == "number" and namespace["number"]:
         return f"number({value})"
     if each.enum_type is not None:
         namespace[f"numbers_{each.name}"] = contract.enum_words(each).get

@@ -54,11 +54,17 @@ def test_an_agents_token_says_who_it_is_and_for_how_long() -> None:
 
 def test_the_portals_token_names_its_client() -> None:
     token, _ = issuer("portal").issue(
-        "contact:1", workspace_id="acme", role="client_portal", lifetime=HOUR, client_id="c-1"
+        "contact:1", workspace_id="acme", role="client_portal", lifetime=HOUR, client_id="c-1", session_id="s-1"
     )
     claims = claims_of(token)
     assert (claims["iss"], claims["roles"], claims["clientId"]) == ("opsfield/portal", ["client_portal"], "c-1")
+    assert claims["sid"] == "s-1"
     assert "agentId" not in claims
+
+
+def test_the_portal_issues_none_without_a_session() -> None:
+    with pytest.raises(ValueError, match="without a session"):
+        issuer("portal").issue("contact:1", workspace_id="acme", role="client_portal", lifetime=HOUR, client_id="c-1")
 
 
 def test_no_two_tokens_are_the_same() -> None:

@@ -55,7 +55,7 @@ def refused(verifier: TokenVerifier, token: str) -> bool:
     [
         ADA,
         Principal(subject="anonymous"),
-        Principal(subject="kim", roles=frozenset({"client_portal"}), workspace_id="acme", client_id="c-1"),
+        Principal("kim", frozenset({"client_portal"}), workspace_id="acme", client_id="c-1", session_id="s-1"),
         Principal(subject="agent-1", roles=frozenset({"endpoint_agent"}), workspace_id="acme", agent_id="a-1"),
         Principal(subject="gateway", service="gateway"),
     ],

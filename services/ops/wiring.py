@@ -33,6 +33,11 @@ from services.ops.monitoring.alerts.handlers import AlertHandlers
 from services.ops.monitoring.alerts.kind import ALERTS
 from services.ops.monitoring.consumers import subscription as telemetry
 from services.ops.monitoring.pipelines import subscription as pipelines
+from services.ops.portal.directory import PortalDirectoryHandlers, PortalKnowledgeHandlers
+from services.ops.portal.invoices import PortalInvoiceHandlers
+from services.ops.portal.quotes import PortalQuoteHandlers
+from services.ops.portal.summary import PortalSummaryHandlers
+from services.ops.portal.tickets import PortalTicketHandlers
 from services.ops.service_desk.incidents.handlers import IncidentHandlers
 from services.ops.service_desk.incidents.kind import INCIDENTS
 from services.ops.service_desk.sla.breaches import BreachSweep
@@ -59,6 +64,8 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     tickets = TicketHandlers(TICKETS, KINDS, settings)
     invoices = InvoiceHandlers(INVOICES, KINDS)
+    quotes = QuoteHandlers(QUOTES, KINDS, invoices)
+    payments = PaymentHandlers(PAYMENTS, KINDS, invoices)
     kinds: tuple[ResourceHandlers, ...] = (
         ResourceHandlers(CLIENTS, KINDS),
         PrimaryHandlers(SITES, KINDS),
@@ -73,9 +80,9 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
         IncidentHandlers(INCIDENTS, KINDS),
         AlertHandlers(ALERTS, KINDS, tickets),
         DocumentHandlers(CONTRACTS, KINDS),
-        QuoteHandlers(QUOTES, KINDS, invoices),
+        quotes,
         invoices,
-        PaymentHandlers(PAYMENTS, KINDS, invoices),
+        payments,
     )
     return {
         **{path: handler for each in kinds for path, handler in each.by_path().items()},
@@ -83,6 +90,12 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
         **bind_service(NAME, "TicketSlaService", TicketSlaHandlers()),
         **bind_service(NAME, "BulkService", BulkHandlers({each.kind.name: each for each in kinds})),
         **bind_service(NAME, "SummaryService", SummaryHandlers()),
+        **bind_service(NAME, "PortalDirectoryService", PortalDirectoryHandlers()),
+        **bind_service(NAME, "PortalKnowledgeService", PortalKnowledgeHandlers()),
+        **bind_service(NAME, "PortalTicketService", PortalTicketHandlers(tickets)),
+        **bind_service(NAME, "PortalQuoteService", PortalQuoteHandlers(quotes)),
+        **bind_service(NAME, "PortalInvoiceService", PortalInvoiceHandlers(invoices, payments)),
+        **bind_service(NAME, "PortalSummaryService", PortalSummaryHandlers()),
     }
 
 

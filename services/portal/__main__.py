@@ -6,4 +6,5 @@ from services.portal.settings import Settings
 from services.portal.wiring import NAME, wire
 
 if __name__ == "__main__":
-    run(NAME, read(Settings), wire)
+    settings = read(Settings)
+    run(NAME, settings, wire(settings))

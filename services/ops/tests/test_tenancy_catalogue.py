@@ -10,7 +10,7 @@ from kit.bootstrap import Passwords, bootstrap_database, database_name, with_dat
 from kit.migrate import upgrade
 
 # The services with the most tables, and one with little but those that every service has.
-SERVICES = ("agent-runtime", "ops", "platform", "telemetry", "workflow")
+SERVICES = ("agent-runtime", "ops", "platform", "portal", "telemetry", "workflow")
 
 TABLES = """
 SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
@@ -19,7 +19,7 @@ SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS 
         AS has_workspace
 FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
 """
-POLICIES = "SELECT tablename, policyname, roles::text[] AS roles, cmd, qual, with_check FROM pg_policies"
+POLICIES = "SELECT tablename, policyname, permissive, roles::text[] AS roles, cmd, qual, with_check FROM pg_policies"
 # The first column of each key and unique index, and of both sides of each foreign key.
 FIRST_COLUMNS = """
 SELECT i.indexrelid::regclass::text AS name, a.attname AS first
@@ -93,16 +93,50 @@ SEEN_BY_RELAY = {
 }
 
 
-async def test_no_other_policy_is_for_anyone_but_the_relay(
+async def test_no_other_policy_shows_more_to_anyone_but_the_relay(
     catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
 ) -> None:
-    others = [each for each in await catalogue.fetch(POLICIES) if each["policyname"] != "workspace"]
+    others = [each for each in await catalogue.fetch(POLICIES) if each["policyname"] not in ("workspace", "client")]
     assert {tuple(each["roles"]) for each in others} == {(f"{database_name(service)}_relay",)}
     tables = {each["tablename"] for each in others}
     assert tables >= SEEN_BY_RELAY["every service"]
     assert tables == SEEN_BY_RELAY["every service"] | SEEN_BY_RELAY.get(service, set())
     # A sweep may ask which workspaces have something due, and change nothing.
     assert {each["cmd"] for each in others if each["policyname"] == "sweep"} <= {"SELECT"}
+
+
+# What goes with any change: a key, events, an audit record. None of it can be read by a client's people.
+WRITTEN_WITH_CHANGES = {"idempotency_keys", "outbox", "audit_entries"}
+OF_CLIENTS = {
+    "ops": {"changes", "clients", "contacts", "invoices", "knowledge_articles", "payments", "quotes", "sla_policies",
+            "sla_policy_versions", "ticket_comments", "tickets"},
+    "portal": {"sessions"},
+}  # fmt: skip
+
+
+async def test_a_clients_people_reach_what_a_policy_binds_to_their_client_and_nothing_else(
+    catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
+) -> None:
+    role = f"{database_name(service)}_client"
+    policies = [each for each in await catalogue.fetch(POLICIES) if each["policyname"] == "client"]
+    bound = {each["tablename"] for each in policies}
+    assert {(each["permissive"], tuple(each["roles"]), each["cmd"]) for each in policies} <= {
+        ("RESTRICTIVE", (role,), "ALL")
+    }
+    assert [each["tablename"] for each in policies if each["qual"] != each["with_check"]] == []
+    reached = {
+        row["name"]
+        for row in await catalogue.fetch(
+            """
+            SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND relnamespace <> 'pg_catalog'::regnamespace AND relnamespace <> 'information_schema'::regnamespace
+            AND (has_any_column_privilege($1, oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege($1, oid, 'DELETE'))
+            """,
+            role,
+        )
+    }
+    assert bound == OF_CLIENTS.get(service, set())
+    assert reached == (bound | WRITTEN_WITH_CHANGES if bound else set())
 
 
 async def test_every_key_unique_index_and_foreign_key_begins_with_the_workspace(
@@ -125,21 +159,29 @@ async def test_every_table_has_a_key(catalogue: "asyncpg.Connection[asyncpg.Reco
 async def test_no_role_of_the_service_can_get_round_row_level_security(
     catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
 ) -> None:
-    names = [f"{database_name(service)}_{role}" for role in ("owner", "app", "relay")]
+    names = [f"{database_name(service)}_{role}" for role in ("owner", "app", "relay", "client")]
     roles = await catalogue.fetch(ROLES, names)
     assert {role["rolname"] for role in roles} == set(names)
     assert [dict(role) for role in roles if any(value is True for value in role.values())] == []
 
 
-async def test_the_roles_that_log_in_own_nothing_and_are_members_of_nothing(
+async def test_the_roles_that_work_own_nothing_and_have_no_rights_of_others(
     catalogue: "asyncpg.Connection[asyncpg.Record]", service: str
 ) -> None:
     name = database_name(service)
     assert {table["owner"] for table in await catalogue.fetch(TABLES)} == {f"{name}_owner"}
-    memberships = "SELECT count(*) FROM pg_auth_members WHERE member = ANY($1::text[]::regrole[])"
-    assert await catalogue.fetchval(memberships, [f"{name}_app", f"{name}_relay"]) == 0
+    memberships = """
+    SELECT member::regrole::text AS member, roleid::regrole::text AS role, inherit_option, set_option, admin_option
+    FROM pg_auth_members WHERE member = ANY($1::text[]::regrole[])
+    """
+    working = [f"{name}_app", f"{name}_relay", f"{name}_client"]
+    # The service can take on the role of a client's people; it does not have that role's rights, nor its bounds.
+    assert [tuple(row) for row in await catalogue.fetch(memberships, working)] == [
+        (f"{name}_app", f"{name}_client", False, True, False)
+    ]
     owned = "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = ANY($1)"
-    assert await catalogue.fetchval(owned, [f"{name}_app", f"{name}_relay"]) == 0
+    assert await catalogue.fetchval(owned, working) == 0
+    assert not await catalogue.fetchval("SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", f"{name}_client")
 
 
 async def test_no_view_shows_what_its_owner_may_see(catalogue: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -1,7 +1,7 @@
 """How often one caller may ask: the generic cell rate algorithm, one number for each caller.
 
 In a window of a minute a caller may spend its quota at once or spread it; what is spent comes back steadily. Counts are
-of this process alone: with n gateways a caller has up to n times the quota. (A limiter from a library was measured:
+of this process alone: with n of them a caller has up to n times the quota. (A limiter from a library was measured:
 its in-memory store walks all keys every few milliseconds, in a thread of its own.)
 """
 
@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Hashable
 
-from gateway.exchange import HeaderList
 from kit.errors import TooManyRequests
 
 _WINDOW = 60.0
@@ -21,7 +20,7 @@ class RateLimited(TooManyRequests):
 
     def __init__(self, quota: int, wait: int) -> None:
         super().__init__(f"More than {quota} requests a minute; try again in {wait} s.", retry_after=wait)
-        self.headers: HeaderList = [
+        self.headers: list[tuple[bytes, bytes]] = [
             (b"ratelimit-policy", f'"default";q={quota};w={_WINDOW:.0f}'.encode()),
             (b"ratelimit", f'"default";r=0;t={wait}'.encode()),
         ]

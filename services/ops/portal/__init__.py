@@ -1,0 +1,1 @@
+"""What the portal asks for: the same rows, as clients' people see them."""

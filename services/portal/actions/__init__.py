@@ -1,0 +1,1 @@
+"""What clients' people do."""

@@ -1,0 +1,1 @@
+"""Invites: how a person of a client comes in."""

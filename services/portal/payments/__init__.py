@@ -1,0 +1,1 @@
+"""Payment providers: who takes the money that a client wants to pay."""
