@@ -31,6 +31,9 @@ def _text(pattern: str) -> Json:
 
 
 PARAMETERS: Json = {
+    "x-api-key": _header_parameter(
+        "X-API-Key", True, {"type": "string", "minLength": 1}, "The key of an agent, as AgentField's SDK sends it."
+    ),
     "workspace-id": _header_parameter(
         "x-workspace-id", True, _text(formats.WORKSPACE_ID.pattern), "The workspace (tenant) the request concerns."
     ),

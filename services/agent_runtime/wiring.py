@@ -7,6 +7,7 @@ from kit import contract
 from kit.calls import Services
 from kit.rpc import Handler, bind
 from kit.wiring import Foundation, Wire, Wiring
+from services.agent_runtime.agent_keys.handlers import AgentKeyHandlers
 from services.agent_runtime.engines.builtin import BuiltinEngine
 from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
@@ -14,6 +15,9 @@ from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.nodes.handlers import NodeHandlers
+from services.agent_runtime.nodes.limits import NodeLimits
+from services.agent_runtime.nodes.nodes import Nodes
 from services.agent_runtime.queues.handlers import QueueHandlers
 from services.agent_runtime.registry.handlers import RegistryHandlers
 from services.agent_runtime.settings import Settings
@@ -31,15 +35,18 @@ class Parts:
     engines: Engines
     runtime: Runtime
     services: Services
+    nodes: Nodes
 
 
 def handlers(parts: Parts) -> Mapping[str, Handler]:
     """Handlers of its rpcs, by gRPC path."""
     areas = (
         RegistryHandlers(parts.engines, parts.runtime.dispatcher),
-        QueueHandlers(parts.engines),
+        QueueHandlers(parts.engines, parts.nodes.limits),
         FailureHandlers(parts.services),
         SmokeHandlers(parts.services),
+        AgentKeyHandlers(parts.nodes.leaving),
+        NodeHandlers(parts.nodes, parts.engines),
     )
     rpcs = [rpc for rpc in contract.load() if rpc.owner == NAME]
     found: dict[str, Handler] = {}
@@ -52,8 +59,9 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.agent_runtime` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        engines = Engines(_builtin_engine(settings, foundation.services))
         database, relay_url, on_commit = foundation.database, foundation.relay_url, foundation.on_commit
+        nodes = _nodes(settings, foundation)
+        engines = Engines(_builtin_engine(settings, foundation.services), nodes.engine)
         runtime = Runtime(
             engines,
             database,
@@ -62,14 +70,35 @@ def wire(settings: Settings) -> Wire:
             lease_seconds=settings.lease_seconds,
             on_commit=on_commit,
         )
+        sweep = JobSweep(
+            database,
+            relay_url,
+            engines,
+            adopt=runtime.runs.adopt,
+            lease_seconds=settings.lease_seconds,
+            on_commit=on_commit,
+        )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         return Wiring(
-            handlers=handlers(Parts(engines, runtime, foundation.services)),
+            handlers=handlers(Parts(engines, runtime, foundation.services, nodes)),
             subscriptions=(consumer.subscription(),),
-            loops=(runtime.run, JobSweep(database, relay_url, engines, on_commit=on_commit).run),
+            loops=(runtime.run, sweep.run),
         )
 
     return put_together
+
+
+def _nodes(settings: Settings, foundation: Foundation) -> Nodes:
+    limits = NodeLimits(silence_seconds=settings.agent_silence_seconds, timeout_seconds=settings.remote_timeout_seconds)
+    return Nodes(
+        foundation.database,
+        settings.database_url,
+        foundation.relay_url,
+        limits,
+        slots=settings.most_remote_runs,
+        internal=settings.reaches_private_networks,
+        on_commit=foundation.on_commit,
+    )
 
 
 def _builtin_engine(settings: Settings, services: Services) -> BuiltinEngine:

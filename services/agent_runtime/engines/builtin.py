@@ -20,6 +20,7 @@ class BuiltinEngine:
 
     name = "builtin"
     version = "1"
+    is_per_workspace = False
 
     def __init__(
         self, reasoners: Mapping[str, Reasoner], pool: WorkerPool, reader: Callable[[Task], OpsReader]
@@ -45,6 +46,10 @@ class BuiltinEngine:
 
     def has(self, agent: str) -> bool:
         return agent in self._of_agent
+
+    def hindrance(self, workspace_id: str, agent: str) -> str | None:
+        del workspace_id, agent
+        return None
 
     async def find(self, workspace_id: str, agent: str, reasoner: str) -> Reasoner | None:
         del workspace_id

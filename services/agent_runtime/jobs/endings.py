@@ -12,7 +12,7 @@ from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork
 from opsfield.agent_runtime.v1.outcomes_pb2 import ExecutionFinished
 from opsfield.workflow.v1.executions_pb2 import Proposal
-from services.agent_runtime.engines.port import Failed, Outcome, Succeeded
+from services.agent_runtime.engines.port import Ending, Failed, Succeeded
 from services.agent_runtime.jobs import rules, store
 from services.agent_runtime.jobs.store import Job
 
@@ -33,7 +33,7 @@ class _Content:
     proposals: list[Proposal]
 
 
-async def conclude(work: UnitOfWork, job: Job, outcome: Outcome, *, most_tries: int) -> None:
+async def conclude(work: UnitOfWork, job: Job, outcome: Ending, *, most_tries: int) -> None:
     """What came of a run. What may pass is tried again while it may be, and then is dead."""
     if isinstance(outcome, Succeeded):
         content = _content(outcome)
@@ -57,8 +57,14 @@ async def lose(work: UnitOfWork, job: Job, *, most_tries: int) -> None:
     await conclude(work, job, lost, most_tries=most_tries)
 
 
-async def time_out(work: UnitOfWork, job: Job) -> None:
-    detail = "It took longer than it may." if job.tries else "Its time was over before it could be begun."
+async def time_out(work: UnitOfWork, job: Job, hindrance: str | None = None) -> None:
+    """`hindrance`: of one that waits, why it could not be begun."""
+    if job.state == "running":
+        detail = "It took longer than it may."
+    else:
+        why = " ".join(each for each in (job.reason, hindrance) if each)
+        detail = f"Its time was over before it could be begun{' again' if job.tries else ''}."
+        detail = f"{detail} {why}".rstrip()
     await _end(work, job, "done", "timed_out", failure=Failed("deadline_exceeded", detail))
 
 

@@ -10,9 +10,10 @@ from kit.errors import Problem
 from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.agent_runtime.engines.engines import Engines
+from services.agent_runtime.engines.port import Resuming
 from services.agent_runtime.jobs import callers, endings, store
 from services.agent_runtime.jobs.runs import Runs
-from services.agent_runtime.jobs.store import RelayConnection
+from services.agent_runtime.jobs.store import Job, RelayConnection
 
 # Often enough that a job which another replica has cancelled is stopped soon.
 _LONGEST_PAUSE = 1.0
@@ -57,7 +58,8 @@ class Heartbeat:
 
 class JobSweep:
     """What nobody else does: jobs whose runner is gone, jobs whose time is over before they were begun, jobs that were
-    done long ago. Any number of replicas may sweep at a time: each locks a row before it changes it."""
+    done long ago. Any number of replicas may sweep at a time: each locks a row before it changes it. `adopt` goes on
+    with a job whose runner is gone, but not what that had begun elsewhere."""
 
     def __init__(
         self,
@@ -65,11 +67,15 @@ class JobSweep:
         relay_url: str,
         engines: Engines,
         *,
+        adopt: Callable[[Job], None],
+        lease_seconds: float,
         on_commit: Callable[[], None],
     ) -> None:
         self._database = database
         self._relay_url = relay_url
         self._engines = engines
+        self._adopt = adopt
+        self._lease_seconds = lease_seconds
         self._on_commit = on_commit
 
     async def run(self) -> None:
@@ -120,6 +126,11 @@ class JobSweep:
         job = await store.lock_lost(work, job_id)
         if job is None:
             return
+        engine = self._engines.of(job.agent or "")
+        if isinstance(engine, Resuming) and job.lease and await engine.goes_on(work, job.lease):
+            await store.renew(work, job, self._lease_seconds)
+            work.afterwards(lambda: self._adopt(job))
+            return
         found = await self._engines.find(job.workspace_id, job.agent or "", job.reasoner or "")
         async with work.part(callers.of_job(job)) as part:
             await endings.lose(part, job, most_tries=found.reasoner.most_tries if found else 1)
@@ -128,4 +139,4 @@ class JobSweep:
         job = await store.lock_overdue(work, job_id)
         if job is not None:
             async with work.part(callers.of_job(job)) as part:
-                await endings.time_out(part, job)
+                await endings.time_out(part, job, self._engines.hindrance(job.workspace_id, job.agent or ""))

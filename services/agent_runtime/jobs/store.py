@@ -60,6 +60,9 @@ _END = f"""
 UPDATE jobs SET state = $3, outcome = $4, reason = $5, finished_at = $6, lease = NULL, lease_until = NULL
 WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
+_RENEW = """
+UPDATE jobs SET lease_until = now() + make_interval(secs => $3) WHERE workspace_id = $1 AND id = $2
+"""
 _PUT_BACK = """
 UPDATE jobs SET state = 'waiting', run_after = $3, reason = $4, lease = NULL, lease_until = NULL
 WHERE workspace_id = $1 AND id = $2
@@ -183,6 +186,17 @@ async def lock_leased(work: UnitOfWork, job: Job) -> Job | None:
     """The job, if the lease of this try still holds."""
     row = await work.fetchrow(_LOCK_LEASED, job.workspace_id, job.id, job.lease)
     return _job(job.workspace_id, row)
+
+
+async def lock_try(work: UnitOfWork, job_id: str, lease: str) -> Job | None:
+    """The job, if that is the lease of its try."""
+    row = await work.fetchrow(_LOCK_LEASED, work.call.workspace_id, job_id, lease)
+    return _job(work.call.workspace_id, row)
+
+
+async def renew(work: UnitOfWork, job: Job, seconds: float) -> None:
+    """Its try goes on here, under the same lease. It is locked."""
+    await work.execute(_RENEW, job.workspace_id, job.id, seconds)
 
 
 async def lock_lost(work: UnitOfWork, job_id: str) -> Job | None:

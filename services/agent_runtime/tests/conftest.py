@@ -44,7 +44,7 @@ async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 async def admin(bare_stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A superuser in the runtime's database, in which there are no jobs."""
     connection = await asyncpg.connect(with_database(bare_stack.admin_url, "agent_runtime"))
-    await connection.execute("TRUNCATE jobs")
+    await connection.execute("TRUNCATE jobs CASCADE")
     yield connection
     await connection.close()
 
@@ -98,7 +98,14 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
             on_commit=lambda: None,
             grace_seconds=grace_seconds,
         )
-        sweep = JobSweep(database, relay_url, engines, on_commit=lambda: None)
+        sweep = JobSweep(
+            database,
+            relay_url,
+            engines,
+            adopt=runtime.runs.adopt,
+            lease_seconds=lease_seconds,
+            on_commit=lambda: None,
+        )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(sweep.run())]
         try:

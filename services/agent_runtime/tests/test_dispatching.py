@@ -27,7 +27,7 @@ SELECT max(together) FROM (
 
 async def test_many_of_one_workspace_do_not_hold_up_another(start: Start, workspace_of: Any, admin: Any) -> None:
     for workers in (1, 2):
-        await admin.execute("TRUNCATE jobs")
+        await admin.execute("TRUNCATE jobs CASCADE")
         async with start(workers=workers) as running:
             acme, other = workspace_of(running), workspace_of(running)
             await admin.execute(PUSH, acme.id, "trial", 100, '{"seconds": 0.05}')
