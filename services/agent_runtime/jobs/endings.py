@@ -57,14 +57,14 @@ async def lose(work: UnitOfWork, job: Job, *, most_tries: int) -> None:
     await conclude(work, job, lost, most_tries=most_tries)
 
 
-async def time_out(work: UnitOfWork, job: Job, hindrance: str | None = None) -> None:
-    """`hindrance`: of one that waits, why it could not be begun."""
-    if job.state == "running":
-        detail = "It took longer than it may."
-    else:
-        why = " ".join(each for each in (job.reason, hindrance) if each)
-        detail = f"Its time was over before it could be begun{' again' if job.tries else ''}."
-        detail = f"{detail} {why}".rstrip()
+async def give_up(work: UnitOfWork, job: Job, hindrance: str) -> None:
+    """Its time is over, and it could not be begun: `hindrance` says why. Somebody may want to try it later."""
+    detail = " ".join(each for each in (job.reason, hindrance) if each)
+    await _end(work, job, "dead", "failed", failure=Failed("engine_unreachable", detail))
+
+
+async def time_out(work: UnitOfWork, job: Job) -> None:
+    detail = "It took longer than it may." if job.tries else "Its time was over before it could be begun."
     await _end(work, job, "done", "timed_out", failure=Failed("deadline_exceeded", detail))
 
 

@@ -17,6 +17,9 @@ from services.agent_runtime.jobs.store import Job, RelayConnection
 
 # Often enough that a job which another replica has cancelled is stopped soon.
 _LONGEST_PAUSE = 1.0
+# So long before the end of its time a job that cannot be begun is given up: then workflow learns why, and does not only
+# find that nothing came.
+_EARLY = timedelta(seconds=2)
 _KEPT = timedelta(days=7)
 _FORGET_EVERY_SECONDS = 600.0
 _BATCH = 1000
@@ -99,7 +102,7 @@ class JobSweep:
         """Raises database errors when it cannot be looked; trouble with one job keeps no other from its turn."""
         for workspace_id, job_id in await store.lost(connection):
             await self._tried(workspace_id, job_id, self._lose)
-        for workspace_id, job_id in await store.overdue(connection, clock.now()):
+        for workspace_id, job_id in await store.overdue(connection, clock.now() + _EARLY):
             await self._tried(workspace_id, job_id, self._time_out)
 
     async def forget(self, connection: RelayConnection) -> None:
@@ -136,7 +139,14 @@ class JobSweep:
             await endings.lose(part, job, most_tries=found.reasoner.most_tries if found else 1)
 
     async def _time_out(self, work: UnitOfWork, job_id: str) -> None:
-        job = await store.lock_overdue(work, job_id)
-        if job is not None:
-            async with work.part(callers.of_job(job)) as part:
-                await endings.time_out(part, job, self._engines.hindrance(job.workspace_id, job.agent or ""))
+        job = await store.lock_overdue(work, job_id, work.now + _EARLY)
+        if job is None:
+            return
+        hindrance = self._engines.hindrance(job.workspace_id, job.agent or "")
+        if hindrance is None and job.deadline_at > work.now:
+            return
+        async with work.part(callers.of_job(job)) as part:
+            if hindrance is None:
+                await endings.time_out(part, job)
+            else:
+                await endings.give_up(part, job, hindrance)

@@ -204,9 +204,9 @@ async def lock_lost(work: UnitOfWork, job_id: str) -> Job | None:
     return _job(work.call.workspace_id, await work.fetchrow(_LOCK_LOST, work.call.workspace_id, job_id))
 
 
-async def lock_overdue(work: UnitOfWork, job_id: str) -> Job | None:
-    """The job, if it waits and its deadline has passed."""
-    return _job(work.call.workspace_id, await work.fetchrow(_LOCK_OVERDUE, work.call.workspace_id, job_id, work.now))
+async def lock_overdue(work: UnitOfWork, job_id: str, by: datetime) -> Job | None:
+    """The job, if it waits and its deadline has passed by then."""
+    return _job(work.call.workspace_id, await work.fetchrow(_LOCK_OVERDUE, work.call.workspace_id, job_id, by))
 
 
 async def end(work: UnitOfWork, job: Job, *, state: str, outcome: str, reason: str | None) -> Job:
@@ -250,9 +250,9 @@ async def lost(connection: RelayConnection) -> list[tuple[str, str]]:
     return [(row["workspace_id"], row["id"]) for row in await connection.fetch(_LOST)]
 
 
-async def overdue(connection: RelayConnection, now: datetime) -> list[tuple[str, str]]:
-    """Workspace and id of waiting jobs whose deadline has passed."""
-    return [(row["workspace_id"], row["id"]) for row in await connection.fetch(_OVERDUE, now)]
+async def overdue(connection: RelayConnection, by: datetime) -> list[tuple[str, str]]:
+    """Workspace and id of waiting jobs whose deadline has passed by then."""
+    return [(row["workspace_id"], row["id"]) for row in await connection.fetch(_OVERDUE, by)]
 
 
 async def workspaces_with_old(connection: RelayConnection, before: datetime) -> list[str]:
