@@ -21,7 +21,10 @@ from services.agent_runtime.engines.port import Task
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.nodes.limits import NodeLimits
+from services.agent_runtime.nodes.nodes import Nodes
 from services.agent_runtime.reasoners.reasoner import OpsReader
+from services.agent_runtime.tests.nodes import Agents
 from services.agent_runtime.tests.services import Caller
 from services.agent_runtime.tests.workspace import Start, Workspace, directly, through
 from services.agent_runtime.workers.pool import WorkerPool
@@ -44,7 +47,7 @@ async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 async def admin(bare_stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A superuser in the runtime's database, in which there are no jobs."""
     connection = await asyncpg.connect(with_database(bare_stack.admin_url, "agent_runtime"))
-    await connection.execute("TRUNCATE jobs CASCADE")
+    await connection.execute("TRUNCATE jobs, agent_keys CASCADE")
     yield connection
     await connection.close()
 
@@ -66,6 +69,7 @@ class Running:
     sweep: JobSweep
     consumer: WorkflowConsumer
     task: "asyncio.Task[None]"
+    nodes: Nodes
 
 
 def no_reader(task: Task) -> OpsReader:
@@ -86,9 +90,21 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
         lease_seconds: float = 2,
         grace_seconds: float = 0.2,
         reader: Callable[[Task], OpsReader] = no_reader,
+        limits: NodeLimits | None = None,
+        slots: int = 16,
+        internal: bool = True,
     ) -> AsyncIterator[Running]:
         pool = WorkerPool(workers, memory_mb=memory_mb, modules=(TRIAL,))
-        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader))
+        nodes = Nodes(
+            database,
+            bare_stack.database_url("agent-runtime"),
+            relay_url,
+            limits or NodeLimits(silence_seconds=60),
+            slots=slots,
+            internal=internal,
+            on_commit=lambda: None,
+        )
+        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader), nodes.engine)
         runtime = Runtime(
             engines,
             database,
@@ -109,7 +125,7 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(sweep.run())]
         try:
-            yield Running(runtime, pool, sweep, consumer, tasks[0])
+            yield Running(runtime, pool, sweep, consumer, tasks[0], nodes)
         finally:
             for task in tasks:
                 task.cancel()
@@ -128,6 +144,16 @@ def workspace_of(
     def make(running: Running | None) -> Workspace:
         consumer = running.consumer if running else WorkflowConsumer(lambda: None, lambda job_id: None)
         return Workspace(f"w-{uuid.uuid4().hex}", admin, directly(consumer, database))
+
+    return make
+
+
+@pytest.fixture
+def agents_of(database: Database) -> Callable[..., Agents]:
+    """The agents of a workspace, which speak to that runtime; with a key that they have already."""
+
+    def make(workspace: Workspace, running: Running, key: str = "") -> Agents:
+        return Agents(database, running.nodes, running.runtime.engines, workspace.id, key)
 
     return make
 
