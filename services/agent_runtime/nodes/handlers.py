@@ -46,8 +46,8 @@ class NodeHandlers:
         except Refused as error:
             raise Invalid.fields(FieldError("base_url", str(error))) from error
         node = await store.lock(work, asked.name, self._limits.silence_seconds)
-        if node is None and await store.count(work) >= self._limits.most_nodes:
-            raise Conflict(f"A workspace may have {self._limits.most_nodes} agents at most.", code="too-many-nodes")
+        if node is None:
+            await self._check_room(work)
         taken_from = await self._taken_from(work, node, key)
         if not await store.put(work, asked, key_id=key.id, in_place_of=taken_from):
             raise _of_another_key(asked.name)
@@ -131,6 +131,14 @@ class NodeHandlers:
     async def register_did(self, request: pb2.RegisterDidRequest, work: UnitOfWork) -> HttpBody:
         await checking.check(work, request.api_key)
         return _answer({"success": False, "error": "no identities are issued here: set enable_did=False"})
+
+    async def _check_room(self, work: UnitOfWork) -> None:
+        """Raises Conflict when there is no room for another one, also not in place of those that are long gone."""
+        most = self._limits.most_nodes
+        if await store.count(work) >= most:
+            await store.forget(work)
+            if await store.count(work) >= most:
+                raise Conflict(f"A workspace may have {most} agents at most.", code="too-many-nodes")
 
     async def _own(self, work: UnitOfWork, api_key: str, name: str) -> store.Node:
         """The node, if it registered with that key. Raises Unauthenticated, NotFound, Forbidden."""

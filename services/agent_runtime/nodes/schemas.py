@@ -16,9 +16,9 @@ Json = dict[str, Any]
 _MOST_BYTES = 64 * 1024
 # With each reference written out.
 _MOST_PARTS = 1000
-_COSTLY = frozenset(
-    {"pattern", "patternProperties", "uniqueItems", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor"}
-)
+_COSTLY = frozenset({"pattern", "uniqueItems", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor"})
+# Their values are schemas too.
+_COSTLY_PARTS = frozenset({"patternProperties", "unevaluatedProperties", "unevaluatedItems"})
 _LOCAL = "#/$defs/"
 
 
@@ -50,7 +50,7 @@ def _count(part: Any, definitions: Json, inside: tuple[str, ...], count: int) ->
             count = _count(each, definitions, inside, count)
     elif isinstance(part, dict):
         # A property may have any name: `pattern`, too. Then its value is a schema, which this takes for the keyword's.
-        if any(name in part and not isinstance(part[name], dict) for name in _COSTLY) or "patternProperties" in part:
+        if any(name in part and not isinstance(part[name], dict) for name in _COSTLY) or part.keys() & _COSTLY_PARTS:
             raise _Unusable
         for name, value in part.items():
             if name == "$ref":

@@ -18,6 +18,7 @@ _LOCK = f"{_GET} FOR NO KEY UPDATE"
 _HOLD = f"{_GET} FOR SHARE"
 _ALL = f"SELECT {_COLUMNS} FROM nodes WHERE workspace_id = $1 ORDER BY name"
 _COUNT = "SELECT count(*) FROM nodes WHERE workspace_id = $1"
+_FORGET = "DELETE FROM nodes WHERE workspace_id = $1 AND last_heard_at < now() - interval '7 days'"
 _PUT = """
 INSERT INTO nodes (workspace_id, name, agent_key_id, instance_id, base_url, version, offers, state, last_heard_at,
     created_at)
@@ -162,6 +163,11 @@ async def every(session: Session, silence: float) -> list[Node]:
 
 async def count(session: Session) -> int:
     return int(await session.fetchval(_COUNT, session.call.workspace_id))
+
+
+async def forget(work: UnitOfWork) -> None:
+    """Delete those of which nothing was heard for 7 days."""
+    await work.execute(_FORGET, work.call.workspace_id)
 
 
 async def counts(session: Session, silence: float) -> dict[str, int]:

@@ -1,13 +1,15 @@
 """Keys of remote agents: what they open, and what not."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
 import pytest
 
 from kit.errors import Problem
+from opsfield.agent_runtime.v1 import nodes_pb2
 from services.agent_runtime.nodes.limits import NodeLimits
-from services.agent_runtime.tests.nodes import a_node, says
+from services.agent_runtime.tests.nodes import a_node, raw, says
 from services.agent_runtime.tests.services import refused
 from services.agent_runtime.tests.workspace import Start
 
@@ -44,9 +46,6 @@ async def test_what_is_no_key_is_refused(start: Start, workspace_of: Any, agents
 
 
 def _registration(node: Any) -> Any:
-    from opsfield.agent_runtime.v1 import nodes_pb2
-    from services.agent_runtime.tests.nodes import raw
-
     return nodes_pb2.RegisterNodeRequest(node=raw({"id": "inventory", "base_url": node.url}))
 
 
@@ -111,13 +110,18 @@ async def test_names_of_built_in_agents_are_taken(start: Start, workspace_of: An
                 await agents.register(node, id=name)
 
 
-async def test_a_workspace_has_so_many_agents_at_most(start: Start, workspace_of: Any, agents_of: Any) -> None:
+async def test_a_workspace_has_so_many_agents_at_most(
+    start: Start, workspace_of: Any, agents_of: Any, admin: Any
+) -> None:
     async with start(limits=NodeLimits(silence_seconds=60, most_nodes=2)) as running, a_node() as node:
         agents = agents_of(workspace_of(running), running)
         for name in ("one", "two", "one"):
             await agents.register(node, id=name)
         async with refused(409, "too-many-nodes"):
             await agents.register(node, id="three")
+        await admin.execute("UPDATE nodes SET last_heard_at = now() - interval '8 days' WHERE name = 'one'")
+        await agents.register(node, id="three")
+        assert [each.name for each in await running.nodes.engine.agents(agents.workspace)] == ["three", "two"]
 
 
 async def test_workspaces_see_their_own_agents_only(
@@ -140,8 +144,6 @@ async def test_workspaces_see_their_own_agents_only(
 
 
 async def test_two_who_register_one_name_at_once_agree(start: Start, workspace_of: Any, agents_of: Any) -> None:
-    import asyncio
-
     async with start() as running, a_node() as node:
         acme = workspace_of(running)
         callers = [agents_of(acme, running) for _ in range(6)]

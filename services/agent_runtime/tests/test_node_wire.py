@@ -151,6 +151,7 @@ def _doubling(depth: int) -> dict[str, Any]:
         {"patternProperties": {"(a+)+$": {}}},
         {"properties": {"x": {"patternProperties": {"(a+)+$": {}}}}},
         {"items": {"uniqueItems": True}},
+        {"items": {"unevaluatedProperties": False}},
         {"$ref": "http://127.0.0.1/schema"},
         {"$ref": "#/properties/x", "properties": {"x": {}}},
         {"$ref": "#/$defs/nobody"},
