@@ -53,6 +53,13 @@ async def slow(what: str) -> dict[str, Any]:
 
 
 @app.reasoner()  # type: ignore[untyped-decorator, unused-ignore]
+async def work(what: str, seconds: float) -> dict[str, Any]:
+    mark("work")
+    await asyncio.sleep(seconds)
+    return {"done": what}
+
+
+@app.reasoner()  # type: ignore[untyped-decorator, unused-ignore]
 async def propose(ticket: str) -> dict[str, Any]:
     """What Opsfield's own reasoners can say, too."""
     proposal = {"action": "comment_ticket", "parameters": {"id": ticket, "body": "Seen."}, "summary": "Say so."}

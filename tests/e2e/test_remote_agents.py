@@ -154,6 +154,9 @@ def test_a_key_opens_nothing_but_the_nodes_of_its_workspace(platform: Platform, 
     found = listed(api, "inventory")
     assert found is not None
     assert not found["reachable"]
+    logs = [path.read_text(errors="replace") for path in platform.stack.layout.logs.glob("*.log")]
+    assert any("/api/v1/nodes" in each for each in logs)
+    assert not any(key.partition("agent_")[2] in each for each in logs)
 
 
 def test_a_key_is_shown_once_and_to_a_retry(platform: Platform, api: Api) -> None:

@@ -37,11 +37,12 @@ class Succeeded:
 @dataclass(frozen=True)
 class Failed:
     """`code`: a lower-case word of the workflow's Execution.FailureCode; `detail`: a sentence. `passes`: whether it may
-    go better another time."""
+    go better another time; `counts`: whether it was a try at all, which it was not when nothing was begun."""
 
     code: str
     detail: str
     passes: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,8 @@ class RemoteEngine:
         async with unit_of_work(await self._database(), call, service=callers.SERVICE) as work:
             node = await store.hold(work, name, silence)
             if node is None or not node.is_reachable:
-                return Failed("engine_unreachable", f"The agent {name} cannot be reached now.", passes=True)
+                detail = f"The agent {name} cannot be reached now."
+                return Failed("engine_unreachable", detail, passes=True, counts=False)
             offer = node.offer(task.reasoner.name)
             if offer is None:
                 return Failed("reasoner_unknown", f"The agent {name} offers no {task.reasoner.name} any more.")

@@ -43,11 +43,12 @@ async def conclude(work: UnitOfWork, job: Job, outcome: Ending, *, most_tries: i
         outcome = content
     if not outcome.passes:
         await _end(work, job, "done", "failed", failure=outcome)
-    elif job.tries >= most_tries:
+    elif outcome.counts and job.tries >= most_tries:
         await _end(work, job, "dead", "failed", failure=outcome)
     else:
         pause = rules.pause_before_next_try(job.tries, random.random())  # noqa: S311 - no secret
-        await store.put_back(work, job, run_after=work.now + pause, reason=outcome.detail)
+        tries = job.tries if outcome.counts else job.tries - 1
+        await store.put_back(work, job, tries=tries, run_after=work.now + pause, reason=outcome.detail)
         log.warning("job is tried again", job=job.id, tries=job.tries, reason=outcome.detail, seconds=pause.seconds)
 
 

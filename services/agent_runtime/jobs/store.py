@@ -64,7 +64,7 @@ _RENEW = """
 UPDATE jobs SET lease_until = now() + make_interval(secs => $3) WHERE workspace_id = $1 AND id = $2
 """
 _PUT_BACK = """
-UPDATE jobs SET state = 'waiting', run_after = $3, reason = $4, lease = NULL, lease_until = NULL
+UPDATE jobs SET state = 'waiting', tries = $5, run_after = $3, reason = $4, lease = NULL, lease_until = NULL
 WHERE workspace_id = $1 AND id = $2
 """
 _SETTLE_EARLIER = """
@@ -217,8 +217,9 @@ async def end(work: UnitOfWork, job: Job, *, state: str, outcome: str, reason: s
     return ended
 
 
-async def put_back(work: UnitOfWork, job: Job, *, run_after: datetime, reason: str) -> None:
-    await work.execute(_PUT_BACK, job.workspace_id, job.id, run_after, reason)
+async def put_back(work: UnitOfWork, job: Job, *, tries: int, run_after: datetime, reason: str) -> None:
+    """`tries`: how many there have been."""
+    await work.execute(_PUT_BACK, job.workspace_id, job.id, run_after, reason, tries)
 
 
 async def settle_earlier(work: UnitOfWork, execution_id: str, attempt: int) -> None:

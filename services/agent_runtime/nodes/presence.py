@@ -27,10 +27,12 @@ class Presence:
         self._relay_url = relay_url
         self._leaving = leaving
         self._limits = limits
-        self._away: Mapping[tuple[str, str], str] = {}
+        self._away: Mapping[tuple[str, str], str] | None = None
 
     def hindrance(self, workspace_id: str, name: str) -> str | None:
         """Why nothing can be given to the node now, in a sentence, as of half a second ago; None: something can."""
+        if self._away is None:
+            return f"It is not known yet whether the agent {name} is there."
         return self._away.get((workspace_id, name))
 
     async def run(self) -> None:

@@ -140,6 +140,22 @@ async def test_one_that_cannot_be_reached_gets_nothing_until_it_speaks(
         assert (await acme.finished(execution))["tries"] == 2
 
 
+async def test_what_was_not_begun_is_no_try(start: Start, workspace_of: Any, agents_of: Any, admin: Any) -> None:
+    """Many are taken at once, before it is known that the agent is away."""
+    async with start() as running, a_node(says({})) as node:
+        acme = workspace_of(running)
+        agents = agents_of(acme, running)
+        await agents.register(node)
+        await eventually(lambda: _is_there(running, acme))
+        await admin.execute("UPDATE nodes SET is_unreachable = true")
+        executions = [await acme.ask("inventory.count") for _ in range(8)]
+        await eventually(lambda: _is_away(running, acme))
+        await asyncio.sleep(2)
+        assert [(await acme.job(each))["tries"] for each in executions] == [0] * 8
+        await agents.heartbeat()
+        assert [(await acme.finished(each))["tries"] for each in executions] == [1] * 8
+
+
 async def test_one_that_leaves_may_end_what_it_runs(start: Start, workspace_of: Any, agents_of: Any) -> None:
     async with start() as running, a_node() as node:
         acme = workspace_of(running)
@@ -314,6 +330,10 @@ async def test_without_an_acknowledgement_a_run_is_not_taken_up(
 
 async def _is_away(running: Any, workspace: Any) -> bool:
     return running.nodes.presence.hindrance(workspace.id, "inventory") is not None
+
+
+async def _is_there(running: Any, workspace: Any) -> bool:
+    return not await _is_away(running, workspace)
 
 
 async def _runs(running: Any, lease: str) -> bool:
