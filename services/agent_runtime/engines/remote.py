@@ -38,13 +38,6 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
-@dataclass
-class _Waiting:
-    """`told`: its node has told what came of it, and that is recorded."""
-
-    told: asyncio.Event
-
-
 @dataclass(frozen=True)
 class _Placed:
     """A node that was given a try, and as what it is called."""
@@ -71,7 +64,8 @@ class RemoteEngine:
         self._slots = slots
         self._pool: Database | None = None
         self._opening = asyncio.Lock()
-        self._waiting: dict[str, _Waiting] = {}
+        # By the lease of a try: its node has told what came of it, and that is recorded.
+        self._told: dict[str, asyncio.Event] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
     @property
@@ -84,7 +78,7 @@ class RemoteEngine:
 
     @property
     def busy(self) -> int:
-        return len(self._waiting)
+        return len(self._told)
 
     def has(self, agent: str) -> bool:
         """It is the last that is asked, for agents that no other has: what there is differs by workspace."""
@@ -130,8 +124,8 @@ class RemoteEngine:
 
     def told(self, lease: str) -> None:
         """What came of that try is recorded: whoever waits for it here need not any more."""
-        if waiting := self._waiting.get(lease):
-            waiting.told.set()
+        if told := self._told.get(lease):
+            told.set()
 
     async def run(self, task: Task) -> Outcome:
         """Cancelled, the node is told to stop, if the run is not to go on."""
@@ -141,12 +135,13 @@ class RemoteEngine:
         return await self._until_told(task, placed, self._call(task, placed))
 
     async def goes_on(self, session: Session, lease: str) -> bool:
-        """What its node has acknowledged, while that is there."""
+        """What its node has acknowledged, while it is the same instance. Whether that is there any more, presence finds
+        out."""
         run = await store.run(session, lease)
         if run is None or run.acknowledged_at is None or run.status is not None:
             return False
         node = await store.get(session, run.node, self._limits.silence_seconds)
-        return node is not None and node.instance_id == run.instance_id and not node.is_silent
+        return node is not None and node.instance_id == run.instance_id
 
     async def resume(self, task: Task) -> Outcome:
         placed = await self._read(task.workspace_id, lambda session: self._placed(session, task))
@@ -155,17 +150,17 @@ class RemoteEngine:
         return await self._until_told(task, placed, self._already_called(placed))
 
     async def _until_told(self, task: Task, placed: _Placed, call: "Coroutine[Any, Any, Outcome | None]") -> Outcome:
-        waiting = self._waiting[task.lease] = _Waiting(asyncio.Event())
+        told = self._told[task.lease] = asyncio.Event()
         try:
             outcome = await call
-            if outcome is not None and not waiting.told.is_set():
+            if outcome is not None and not told.is_set():
                 return outcome
-            await waiting.told.wait()
+            await told.wait()
         except asyncio.CancelledError:
             self._send(self._stop(task, placed))
             raise
         finally:
-            del self._waiting[task.lease]
+            del self._told[task.lease]
         return Recorded()
 
     async def _place(self, task: Task) -> _Placed | Failed:

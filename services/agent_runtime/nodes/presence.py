@@ -1,4 +1,8 @@
-"""Which nodes are there. What a node that is silent ran is lost; what waits for one waits until it is back."""
+"""Which nodes are there. What a node that is silent ran is lost; what waits for one waits until it is back.
+
+A runtime that starts, or finds its database again, lets nodes be silent once more for as long as they may: an SDK that
+has found nobody tries again after 10 s.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,6 +19,7 @@ from services.agent_runtime.nodes.leaving import Leaving
 from services.agent_runtime.nodes.limits import NodeLimits
 
 _PAUSE_SECONDS = 0.5
+_NEVER = 1e9
 
 log = get_logger(__name__)
 
@@ -28,6 +33,8 @@ class Presence:
         self._leaving = leaving
         self._limits = limits
         self._away: Mapping[tuple[str, str], str] | None = None
+        # While nobody listened, nodes may have spoken: their silence counts from then on.
+        self._judges_from = 0.0
 
     def hindrance(self, workspace_id: str, name: str) -> str | None:
         """Why nothing can be given to the node now, in a sentence, as of half a second ago; None: something can."""
@@ -40,6 +47,7 @@ class Presence:
         while True:
             try:
                 async with relay_connection(self._relay_url) as connection:
+                    self._judges_from = self._time() + self._limits.silence_seconds
                     while True:
                         await self.look(connection)
                         await asyncio.sleep(_PAUSE_SECONDS)
@@ -52,11 +60,16 @@ class Presence:
         silence = self._limits.silence_seconds
         away = await store.away(connection, silence)
         self._away = {(each.workspace_id, each.name): _sentence(each) for each in away}
-        for workspace_id, name in await store.losing(connection, silence):
+        judges = self._time() >= self._judges_from
+        for workspace_id, name in await store.losing(connection, silence if judges else _NEVER):
             try:
                 await self._lose(workspace_id, name)
             except (Problem, *DATABASE_ERRORS) as error:
                 log.warning("runs of a node are not lost yet", workspace=workspace_id, node=name, error=str(error))
+
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _lose(self, workspace_id: str, name: str) -> None:
         call = callers.of_workspace(workspace_id)

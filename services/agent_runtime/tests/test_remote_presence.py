@@ -266,12 +266,36 @@ async def test_a_run_whose_agent_is_gone_too_is_tried_again(
             await eventually(lambda: admin.fetchval("SELECT acknowledged_at IS NOT NULL FROM remote_runs"))
         await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
         await admin.execute("UPDATE nodes SET last_heard_at = now() - interval '1 hour'")
-        async with start() as running:
+        async with start(limits=SOON) as running:
             await acme.until(execution, "waiting", tries=1)
             agents = agents_of(acme, running, agents.key)
             node.answer = says({})
             await agents.register(node, instance="two")
             assert (await acme.finished(execution))["tries"] == 2
+
+
+async def test_a_runtime_that_was_away_itself_does_not_take_silence_ill(
+    start: Start, workspace_of: Any, agents_of: Any, admin: Any
+) -> None:
+    """Who was to hear the agent?"""
+    async with a_node() as node:
+        async with start() as running:
+            acme = workspace_of(running)
+            agents = agents_of(acme, running)
+            await agents.register(node)
+            execution = await acme.ask("inventory.count")
+            lease = (await node.run()).lease
+            await eventually(lambda: admin.fetchval("SELECT acknowledged_at IS NOT NULL FROM remote_runs"))
+        await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 hour'")
+        await admin.execute("UPDATE nodes SET last_heard_at = now() - interval '1 hour'")
+        async with start() as running:
+            agents = agents_of(acme, running, agents.key)
+            await eventually(lambda: _runs(running, lease))
+            # As the SDK does it when it finds somebody again.
+            await agents.register(node)
+            await agents.report(lease, result={"count": 4})
+            assert (await acme.finished(execution))["tries"] == 1
+    assert len(node.runs) == 1
 
 
 async def test_of_two_runtimes_either_is_told(start: Start, workspace_of: Any, agents_of: Any) -> None:
