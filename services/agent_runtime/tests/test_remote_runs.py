@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kit.database import relay_connection
 from services.agent_runtime.nodes.limits import NodeLimits
 from services.agent_runtime.tests.nodes import ACKNOWLEDGED, a_node, says
 from services.agent_runtime.tests.services import refused
@@ -274,3 +275,18 @@ async def test_an_address_that_is_not_to_be_reached_is_not(start: Start, workspa
     assert (told["failureCode"], told["tries"]) == ("engine_unreachable", 1)
     assert "not to be reached" in told["failureDetail"]
     assert node.calls == []
+
+
+async def test_runs_are_forgotten_with_their_jobs(
+    start: Start, workspace_of: Any, agents_of: Any, admin: Any, bare_stack: Any
+) -> None:
+    async with start() as running, a_node(says({})) as node:
+        acme = workspace_of(running)
+        await agents_of(acme, running).register(node)
+        await acme.finished(await acme.ask("inventory.count"))
+        assert await admin.fetchval("SELECT count(*) FROM remote_runs") == 1
+        await admin.execute("UPDATE jobs SET finished_at = finished_at - interval '8 days'")
+        async with relay_connection(bare_stack.database_url("agent-runtime", "relay")) as connection:
+            await running.sweep.forget(connection)
+    assert await admin.fetchval("SELECT count(*) FROM jobs") == 0
+    assert await admin.fetchval("SELECT count(*) FROM remote_runs") == 0
