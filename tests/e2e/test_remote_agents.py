@@ -84,6 +84,17 @@ def test_an_agent_that_is_killed_and_started_again_finishes_what_it_ran(
         assert output(api, done) == {"done": "it"}
 
 
+def test_an_agent_that_is_stopped_in_order_hands_on_what_it_ran(platform: Platform, api: Api, tmp_path: Path) -> None:
+    with agent(api, platform.stack.base_url, tmp_path) as process:
+        execution = execute(api, "inventory.slow", {"what": "it"})
+        eventually(lambda: process.marks("it") == 1, seconds=SECONDS)
+        process.stop()
+        process.start()
+        eventually(lambda: process.marks("it") >= 2, seconds=SECONDS)
+        (tmp_path / "go").touch()
+        assert output(api, ended(api, execution)) == {"done": "it"}
+
+
 def test_an_agent_that_is_killed_and_stays_away_fails_what_it_ran(platform: Platform, api: Api, tmp_path: Path) -> None:
     with agent(api, platform.stack.base_url, tmp_path) as process:
         execution = execute(api, "inventory.slow", {"what": "it"}, deadlineSeconds=30)

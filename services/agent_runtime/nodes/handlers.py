@@ -77,6 +77,9 @@ class NodeHandlers:
             # A later process has taken its place. It may come back when that is gone.
             if not node.is_reachable:
                 raise NotFound(f"The agent {node.name} is registered as another instance; register again.")
+        elif node.is_gone:
+            # It did not leave after all.
+            raise NotFound(f"The agent {node.name} has left; register again.")
         elif node.state == "present":
             await store.hear(work, node.name, self._limits.heard_every_seconds)
         return _answer({"status": "ok", "node_id": node.name})

@@ -12,7 +12,8 @@ from services.agent_runtime.nodes.offer import Json, Offer
 from services.agent_runtime.nodes.wire import Registration
 
 _COLUMNS = """name, agent_key_id, instance_id, base_url, version, offers, state::text AS state, last_heard_at,
-created_at, is_unreachable, last_heard_at < now() - make_interval(secs => $2) AS is_silent"""
+created_at, is_unreachable, last_heard_at < now() - make_interval(secs => $2) AS is_silent,
+coalesce(leaves_at < now() - interval '5 seconds', false) AS is_gone"""
 _GET = f"SELECT {_COLUMNS} FROM nodes WHERE workspace_id = $1 AND name = $3"
 _LOCK = f"{_GET} FOR NO KEY UPDATE"
 _HOLD = f"{_GET} FOR SHARE"
@@ -85,7 +86,7 @@ WHERE last_heard_at < now() - make_interval(secs => $1) AND nodes.state = 'prese
 
 @dataclass(frozen=True)
 class Node:
-    """A row. `is_silent`: for longer than it may be."""
+    """A row. `is_silent`: for longer than it may be; `is_gone`: it has left, and its time for that is over."""
 
     name: str
     agent_key_id: str
@@ -98,6 +99,7 @@ class Node:
     created_at: datetime
     is_unreachable: bool
     is_silent: bool
+    is_gone: bool
 
     @property
     def is_reachable(self) -> bool:

@@ -156,7 +156,9 @@ async def test_what_was_not_begun_is_no_try(start: Start, workspace_of: Any, age
         assert [(await acme.finished(each))["tries"] for each in executions] == [1] * 8
 
 
-async def test_one_that_leaves_may_end_what_it_runs(start: Start, workspace_of: Any, agents_of: Any) -> None:
+async def test_one_that_leaves_may_end_what_it_runs(
+    start: Start, workspace_of: Any, agents_of: Any, admin: Any
+) -> None:
     async with start() as running, a_node() as node:
         acme = workspace_of(running)
         agents = agents_of(acme, running)
@@ -172,7 +174,11 @@ async def test_one_that_leaves_may_end_what_it_runs(start: Start, workspace_of: 
         assert ((await acme.job(execution))["state"], (await acme.job(waiting))["tries"]) == ("running", 0)
         await agents.report(lease, result={})
         assert (await acme.finished(execution))["outcome"] == "succeeded"
-        await agents.register(node, instance="two")
+        # One that is still there long after has not left: it is to register again.
+        await admin.execute("UPDATE nodes SET leaves_at = now() - interval '1 minute'")
+        async with refused(404):
+            await agents.heartbeat()
+        await agents.register(node)
         await node.run(2)
 
 
