@@ -8,7 +8,7 @@ from services.agent_runtime.tests.nodes import a_node, says
 from services.agent_runtime.tests.services import refused
 from services.agent_runtime.tests.workspace import Start, eventually
 
-SOON = NodeLimits(silence_seconds=2)
+SOON = NodeLimits(silence_seconds=4)
 
 
 async def test_started_again_it_gets_what_it_ran(start: Start, workspace_of: Any, agents_of: Any) -> None:
@@ -87,7 +87,7 @@ async def test_heard_of_it_loses_nothing(start: Start, workspace_of: Any, agents
         async with agents.alive():
             execution = await acme.ask("inventory.count")
             lease = (await node.run()).lease
-            await asyncio.sleep(5)
+            await asyncio.sleep(8)
             await agents.report(lease, result={})
             assert (await acme.finished(execution))["tries"] == 1
 
