@@ -10,6 +10,8 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where AgentField's SDK is installed, for the tests that run a real agent.
+SDK := .venv-agentfield
 CODE := $(wildcard kit gateway services devstack edge_agent tools tests bench)
 # Folders too: theirs is the date that changes when a file in them is removed.
 PROTOS := $(shell find protos -mindepth 1 -type d -o -name '*.proto')
@@ -43,7 +45,7 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 		$(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(TTL),--ttl "$(TTL)")
 
 .PHONY: test
-test: $(VENV)/development.stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"]
+test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"]
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -70,9 +72,10 @@ bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform b
 requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name
 	$(BIN)/uv pip compile $(PIN) requirements.in --output-file requirements.txt
 	$(BIN)/uv pip compile $(PIN) requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/uv pip compile $(PIN) requirements-agentfield.in --output-file requirements-agentfield.txt
 
 .PHONY: clean
-clean: ## remove what was built and cached, but neither .venv nor the data in .devstack
+clean: ## remove what was built and cached, but neither .venv* nor the data in .devstack
 	rm -rf gen gen.new .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -92,6 +95,12 @@ $(VENV)/development.stamp: requirements-dev.txt | $(BIN)/python
 	@echo "installing what tests and checks need (once; it takes a minute)"
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
 	@touch $(VENV)/runtime.stamp $@
+
+$(SDK)/stamp: requirements-agentfield.txt | $(BIN)/python
+	@echo "installing AgentField's SDK, for tests (once; it takes a minute)"
+	@$(BIN)/python -m venv $(SDK)
+	@$(SDK)/bin/python -m pip install --quiet --require-hashes --requirement requirements-agentfield.txt
+	@touch $@
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || \

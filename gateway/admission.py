@@ -1,15 +1,18 @@
 """Who may come in: token, role, workspace, quota. In that order, so that each answer tells only what is due."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from hashlib import sha256
 
 from gateway import headers
 from gateway.authentication import Caller
 from gateway.exchange import ANONYMOUS, Request
+from kit import contract
 from kit.contract import ContractError, Rpc
-from kit.errors import Forbidden, Malformed
+from kit.errors import Forbidden, Malformed, Unauthenticated
 from kit.formats import WORKSPACE_ID
 from kit.identity import Principal
-from kit.rate_limit import RateLimiter
+from kit.rate_limit import RateLimited, RateLimiter
 from opsfield.options.v1 import policy_pb2
 
 # Who may come in from outside, as policies say it.
@@ -32,6 +35,7 @@ class Admission:
         self._roles = rpc.roles
         # A signature is over the body, which is not here yet: the service whose secret it is looks at it.
         self._needs_token = rpc.access == "roles"
+        self._credential = _Credential(rpc) if rpc.credential_header else None
         self._in_workspace = rpc.in_workspace
         self._token_names_workspace = rpc.policy.tenancy == policy_pb2.TOKEN_WORKSPACE
         self._mutates = rpc.mutates
@@ -39,6 +43,11 @@ class Admission:
     async def admit(self, request: Request) -> Principal:
         """Who asks, for which workspace; what is public or signed is asked by nobody, in none that is known here.
         Raises Unauthenticated, Forbidden, Malformed or TooManyRequests."""
+        if self._credential:
+            # By what it proves itself with: many agents may share an address. Who is refused is counted by address.
+            self._limiter.check(("public", request.client))
+            self._limiter.hit(("credential", sha256(self._credential.read(request).encode()).digest()))
+            return ANONYMOUS
         if not self._needs_token:
             # Reads stay free, as health probes and all who come through one proxy share an address.
             if self._mutates:
@@ -50,6 +59,12 @@ class Admission:
         principal = self._enter(caller, request) if self._in_workspace else caller.principal
         self._limiter.hit((principal.workspace_id, principal.subject))
         return principal
+
+    def refused(self, request: Request) -> None:
+        """The credential that stood in a header was none."""
+        if self._credential:
+            with suppress(RateLimited):
+                self._limiter.hit(("public", request.client))
 
     def _enter(self, caller: Caller, request: Request) -> Principal:
         workspace_id = request.headers.get(headers.WORKSPACE)
@@ -66,3 +81,22 @@ class Admission:
         if principal is None:
             raise Forbidden("The caller is no member of this workspace.", code="workspace-not-allowed")
         return principal
+
+
+class _Credential:
+    """The header in which the caller of a public rpc proves itself; the service finds out whether it does."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        assert rpc.credential is not None
+        field = rpc.descriptor.input_type.fields_by_name[rpc.credential]
+        self.name = contract.field_options(field).header.encode()
+        self._longest = contract.field_options(field).max_length
+        if self.name not in headers.CREDENTIALS:
+            raise ContractError(f"{rpc.path}: the gateway does not read the header {self.name.decode()}")
+
+    def read(self, request: Request) -> str:
+        """Raises Unauthenticated."""
+        given = request.headers.get(self.name, "")
+        if not given or len(given) > self._longest:
+            raise Unauthenticated(f"The header {self.name.decode()} is needed, with a key that is valid.")
+        return given

@@ -11,6 +11,7 @@ from gateway.responses import Responder
 from kit import tracing
 from kit.calls import Invoke, Passport
 from kit.contract import Route, Rpc
+from kit.errors import Unauthenticated
 from opsfield.options.v1 import policy_pb2
 
 
@@ -48,7 +49,11 @@ class Endpoint:
             request.is_audited = self._is_audited
             passport = self._passport(request, own_traceparent)
             message = await self._decoder.decode(request)
-            reply = await self._invoke(message, passport)
+            try:
+                reply = await self._invoke(message, passport)
+            except Unauthenticated:
+                self._admission.refused(request)
+                raise
             if self._following and (seconds := headers.wait(request.headers)):
                 reply = await self._following.until_final(reply, passport, min(seconds, MOST_SECONDS))
             return self._responder.respond(request, reply)

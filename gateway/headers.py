@@ -7,6 +7,7 @@ from kit.contract import Rpc
 from kit.errors import Malformed, Unauthenticated
 from kit.formats import CORRELATION_ID, IDEMPOTENCY_KEY
 
+API_KEY = b"x-api-key"
 AUTHORIZATION = b"authorization"
 CONTENT_ENCODING = b"content-encoding"
 CONTENT_LENGTH = b"content-length"
@@ -21,6 +22,7 @@ WORKSPACE = b"x-workspace-id"
 
 _READ = frozenset(
     {
+        API_KEY,
         AUTHORIZATION,
         CONTENT_ENCODING,
         CONTENT_LENGTH,
@@ -34,6 +36,8 @@ _READ = frozenset(
         WORKSPACE,
     }
 )
+# Those that may hold what proves who asks a public rpc.
+CREDENTIALS = frozenset({API_KEY})
 # Those that a sender may split over several lines (RFC 9110, 5.3).
 _LISTS = frozenset({IF_NONE_MATCH, PREFER})
 

@@ -86,6 +86,8 @@ class _Operation:
         return operation
 
     def _description(self) -> str:
+        if self._rpc.credential_header:
+            return f"{self._comment}\n\nNeeds no token, but the header `{self._rpc.credential_header}`."
         if self._rpc.access == "public":
             return f"{self._comment}\n\nNeeds no token."
         if self._is_timed:
@@ -104,6 +106,8 @@ class _Operation:
             shared.append(openapi_parts.parameter("workspace-id"))
         if self._rpc.policy.tenancy == policy_pb2.TOKEN_WORKSPACE:
             shared.append(openapi_parts.parameter("token-workspace-id"))
+        if self._rpc.credential_header:
+            shared.append(openapi_parts.parameter(self._rpc.credential_header))
         if self._rpc.needs_key:
             shared.append(openapi_parts.parameter("idempotency-key"))
         if self._conditional and self._route.verb == "GET":

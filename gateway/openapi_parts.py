@@ -14,8 +14,9 @@ INFO: Json = {
     "description": (
         "Requests carry a bearer token and, where they concern a tenant, its `x-workspace-id`. Every request that "
         "changes something carries an `Idempotency-Key`, unless the digest of its body is the key: sent again with the "
-        "same content it changes nothing more and gets the first answer. No text may hold the character NUL. Errors "
-        "are problem details (RFC 9457)."
+        "same content it changes nothing more and gets the first answer. Routes of AgentField's protocol, to which an "
+        "agent brings its `X-API-Key`, need none: to tell the same again changes nothing there. No text may hold the "
+        "character NUL. Errors are problem details (RFC 9457)."
     ),
 }
 
@@ -31,6 +32,9 @@ def _text(pattern: str) -> Json:
 
 
 PARAMETERS: Json = {
+    "x-api-key": _header_parameter(
+        "X-API-Key", True, {"type": "string", "minLength": 1}, "The key of an agent, as AgentField's SDK sends it."
+    ),
     "workspace-id": _header_parameter(
         "x-workspace-id", True, _text(formats.WORKSPACE_ID.pattern), "The workspace (tenant) the request concerns."
     ),

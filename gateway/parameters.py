@@ -1,4 +1,5 @@
-"""The path and query parameters of a route: all fields of the request message that the body does not carry."""
+"""The path and query parameters of a route: all fields of the request message that neither the body nor a header
+carries."""
 
 import re
 from collections.abc import Callable
@@ -42,7 +43,7 @@ def split(rpc: Rpc, route: Route) -> tuple[list[FieldDescriptor], list[FieldDesc
     fields, names = rpc.descriptor.input_type.fields_by_name, path_names(route)
     if unknown := set(names) - set(fields):
         raise ContractError(f"{rpc.path}: no field for the path parameters {sorted(unknown)}")
-    elsewhere = {*names, route.body, "update_mask"}
+    elsewhere = {*names, route.body, "update_mask", *([rpc.credential] if rpc.credential_header else ())}
     in_query = [field for field in fields.values() if field.name not in elsewhere and route.body != "*"]
     return [fields[name] for name in names], in_query
 

@@ -33,6 +33,8 @@ class Decoder:
         else:
             self._body = _body(rpc, route, most_bytes, seconds)
         self._parameters = Parameters(rpc, route)
+        # A field and the header that it stands in.
+        self._header = (rpc.credential or "", rpc.credential_header.encode()) if rpc.credential_header else None
 
     async def decode(self, request: Request) -> Message:
         """Raises Malformed, TooLarge, UnsupportedMediaType, TooManyRequests, or Invalid with every error at once."""
@@ -44,6 +46,8 @@ class Decoder:
             fields |= values
         if errors:
             raise Invalid.fields(*errors)
+        if self._header:
+            fields[self._header[0]] = request.headers[self._header[1]]
         return self._class(**fields)
 
 

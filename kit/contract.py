@@ -95,6 +95,12 @@ class Rpc:
         return next((each.name for each in self.descriptor.input_type.fields if field_options(each).credential), None)
 
     @cached_property
+    def credential_header(self) -> str | None:
+        """The header that the credential stands in, in lower case; None: it stands in the request like other fields."""
+        field = self.descriptor.input_type.fields_by_name[self.credential] if self.credential else None
+        return field_options(field).header or None if field else None
+
+    @cached_property
     def raw_body(self) -> FieldDescriptor | None:
         """The field that is the HTTP body as it came."""
         fields = self.descriptor.input_type.fields
@@ -259,8 +265,13 @@ def _check(rpc: Rpc) -> None:
         raise ContractError(f"{rpc.path} does not say who may call it: set (policy).access")
     if rpc.access == "roles" and not rpc.policy.roles.any_of:
         raise ContractError(f"{rpc.path} names no role")
-    if rpc.access != "service_only" and rpc.policy.idempotency == policy_pb2.NATURALLY_IDEMPOTENT:
+    by_header = rpc.access == "public" and rpc.credential_header
+    if rpc.policy.idempotency == policy_pb2.NATURALLY_IDEMPOTENT and not (rpc.access == "service_only" or by_header):
         raise ContractError(f"{rpc.path}: without a key only services may call it")
+    if any(field_options(each).header and each.name != rpc.credential for each in rpc.descriptor.input_type.fields):
+        raise ContractError(f"{rpc.path}: only a credential can stand in a header")
+    if rpc.credential_header and any(route.body == "*" for route in rpc.routes):
+        raise ContractError(f"{rpc.path}: its body is '*', so it would hold what stands in a header")
     if rpc.access == "service_only" and rpc.routes:
         raise ContractError(f"{rpc.path} is for services only but has an HTTP route")
     if rpc.policy.gathered and rpc.routes:

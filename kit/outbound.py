@@ -210,4 +210,4 @@ async def _bounded(parts: AsyncIterator[bytes], most_bytes: int) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+    return (" ".join(str(error).split()).rstrip(".") or type(error).__name__)[:200]

@@ -41,13 +41,22 @@ class RateLimiter:
         if not self._quota:
             return
         now = self._clock()
+        whole_at = self._after_one_more(key, now)
+        if len(self._whole_at) >= _MOST_KEYS:
+            self._forget(now)
+        self._whole_at[key] = whole_at
+
+    def check(self, key: Hashable) -> None:
+        """Raises RateLimited when the quota is spent; counts nothing."""
+        if self._quota:
+            self._after_one_more(key, self._clock())
+
+    def _after_one_more(self, key: Hashable, now: float) -> float:
         whole_at = max(self._whole_at.get(key, now), now) + self._interval
         # The tolerance keeps sums of rounded intervals from costing the last request of a quota.
         if (excess := whole_at - now - _WINDOW) > self._interval / 1000:
             raise RateLimited(self._quota, math.ceil(excess))
-        if len(self._whole_at) >= _MOST_KEYS:
-            self._forget(now)
-        self._whole_at[key] = whole_at
+        return whole_at
 
     def _forget(self, now: float) -> None:
         self._whole_at = {key: whole_at for key, whole_at in self._whole_at.items() if whole_at > now}

@@ -24,6 +24,13 @@ message WithCredential {{
   string note = 1;
   string proof = 2 [(opsfield.options.v1.field).credential = true];
 }}
+message WithHeader {{
+  string note = 1;
+  string proof = 2 [(opsfield.options.v1.field) = {{credential: true, header: "x-api-key"}}];
+}}
+message WithAnyHeader {{
+  string note = 1 [(opsfield.options.v1.field).header = "x-note"];
+}}
 message WithRawBody {{
   string note = 1;
   opsfield.common.v1.RawBody data = 2;
@@ -221,3 +228,34 @@ def test_an_event_needs_a_topic() -> None:
     assert contract.event_topic(descriptor("SampleHappened")) == "sample.happened"
     with pytest.raises(ContractError, match=r"Sample has no \(event\) option"):
         contract.event_topic(descriptor("Sample"))
+
+
+NATURAL = "public: {} tenancy: CREDENTIAL_WORKSPACE idempotency: NATURALLY_IDEMPOTENT"
+POST_NOTE = 'option (google.api.http) = {post: "/ping/{note}"};'
+
+
+def test_whoever_proves_himself_by_a_header_need_not_send_a_key(request: pytest.FixtureRequest) -> None:
+    rpc = read(request, POST_NOTE, policy(NATURAL), message="WithHeader")
+    assert (rpc.credential, rpc.credential_header) == ("proof", "x-api-key")
+    assert (rpc.has_key, rpc.mutates, rpc.repeatable) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("route", "options", "message", "reason"),
+    [
+        (POST_NOTE, NATURAL, "WithCredential", "without a key only services may call it"),
+        (POST, NATURAL, "WithHeader", "its body is"),
+        (
+            POST_NOTE,
+            "roles: {any_of: [VIEWER]} idempotency: KEY_REQUIRED",
+            "WithAnyHeader",
+            "only a credential can stand in a header",
+        ),
+    ],
+    ids=["in-the-body", "in-both", "no-credential"],
+)
+def test_a_header_holds_a_credential_and_nothing_else(
+    request: pytest.FixtureRequest, route: str, options: str, message: str, reason: str
+) -> None:
+    with pytest.raises(ContractError, match=reason):
+        read(request, route, policy(options), message=message)

@@ -21,6 +21,17 @@ class Settings(ServiceSettings):
     most_running_per_agent: int = Field(16, ge=1, le=1000, description="Runs of one agent at a time.")
     lease_seconds: float = Field(15, ge=2, le=300, description="Silence of a replica after which its jobs are taken.")
 
+    most_remote_runs: int = Field(64, ge=1, le=10_000, description="Runs at remote agents at a time, of this replica.")
+    agent_silence_seconds: float = Field(
+        15, ge=2, le=3600, description="Silence after which a remote agent is not reachable, and its runs are lost."
+    )
+    remote_timeout_seconds: int = Field(
+        3600, ge=1, le=86_400, description="How long one try at a remote agent may take."
+    )
+    agents_in_private_networks: bool | None = Field(
+        None, description="Whether remote agents may have loopback and private addresses. Default: not in production."
+    )
+
     agentfield_url: HttpUrl | None = Field(
         None, description="AgentField's control plane, where it is an engine too: http(s)://host:port."
     )
@@ -41,6 +52,12 @@ class Settings(ServiceSettings):
     llm_timeout_seconds: float = Field(15, ge=1, le=60, description="How long one answer of the model may take.")
 
     test_reasoners: str = Field("", description="For tests: a module whose REASONERS are offered as well.")
+
+    @property
+    def reaches_private_networks(self) -> bool:
+        if self.agents_in_private_networks is None:
+            return self.environment != "production"
+        return self.agents_in_private_networks
 
     @property
     def addresses(self) -> dict[str, str]:

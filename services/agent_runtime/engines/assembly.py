@@ -7,6 +7,8 @@ from services.agent_runtime.engines.agentfield.engine import AgentFieldEngine
 from services.agent_runtime.engines.builtin import BuiltinEngine
 from services.agent_runtime.engines.ops_reader import GrpcOpsReader, OpsCalls
 from services.agent_runtime.models.model import Model
+from services.agent_runtime.nodes.limits import NodeLimits
+from services.agent_runtime.nodes.nodes import Nodes
 from services.agent_runtime.settings import Settings
 from services.agent_runtime.workers.pool import WorkerPool
 from services.agent_runtime.workers.reasoning import load
@@ -48,6 +50,19 @@ def agentfield_engine(settings: Settings, foundation: Foundation, builtin: Built
         taken=builtin.names,
         slots=settings.agentfield_most_running,
         timeout_seconds=settings.agentfield_timeout_seconds,
+    )
+
+
+def remote_nodes(settings: Settings, foundation: Foundation) -> Nodes:
+    limits = NodeLimits(silence_seconds=settings.agent_silence_seconds, timeout_seconds=settings.remote_timeout_seconds)
+    return Nodes(
+        foundation.database,
+        settings.database_url,
+        foundation.relay_url,
+        limits,
+        slots=settings.most_remote_runs,
+        internal=settings.reaches_private_networks,
+        on_commit=foundation.on_commit,
     )
 
 

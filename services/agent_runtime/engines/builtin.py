@@ -23,6 +23,7 @@ class BuiltinEngine:
 
     name = "builtin"
     version = "1"
+    is_per_workspace = False
 
     def __init__(
         self,
@@ -61,6 +62,10 @@ class BuiltinEngine:
 
     def has(self, agent: str) -> bool:
         return agent in self._of_agent
+
+    def hindrance(self, workspace_id: str, agent: str) -> str | None:
+        del workspace_id, agent
+        return None
 
     async def find(self, workspace_id: str, agent: str, reasoner: str) -> Reasoner | None:
         del workspace_id

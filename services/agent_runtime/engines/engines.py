@@ -30,6 +30,15 @@ class Engines:
     def of(self, agent: str) -> Engine:
         return next((engine for engine in self.all if engine.has(agent)), self.all[-1])
 
+    def hindrance(self, workspace_id: str, agent: str) -> str | None:
+        """Why nothing of that agent can be begun there now, in a sentence; None: it can."""
+        return self.of(agent).hindrance(workspace_id, agent)
+
+    def whose(self, workspace_id: str, agent: str) -> tuple[str | None, str]:
+        """What the agent is counted as, when no more of its runs than so many may go on at a time: one of that
+        workspace, or (None) of all of them."""
+        return (workspace_id if self.of(agent).is_per_workspace else None), agent
+
     async def find(self, workspace_id: str, agent: str, reasoner: str) -> Found | None:
         """Raises Unavailable when it cannot be told now."""
         engine = self.of(agent)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
+from kit.database import Session
 from services.agent_runtime.reasoners.reasoner import Description
 
 Json = dict[str, Any]
@@ -36,14 +38,21 @@ class Succeeded:
 @dataclass(frozen=True)
 class Failed:
     """`code`: a lower-case word of the workflow's Execution.FailureCode; `detail`: a sentence. `passes`: whether it may
-    go better another time."""
+    go better another time; `counts`: whether it was a try at all, which it was not when nothing was begun."""
 
     code: str
     detail: str
     passes: bool = False
+    counts: bool = True
 
 
-Outcome = Succeeded | Failed
+@dataclass(frozen=True)
+class Recorded:
+    """What came of it is recorded already, by whoever was told of it."""
+
+
+Ending = Succeeded | Failed
+Outcome = Ending | Recorded
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,8 @@ class Agent:
     version: str
     reachable: bool
     reasoners: Sequence[Description]
+    last_heard_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 class Engine(Protocol):
@@ -63,6 +74,8 @@ class Engine(Protocol):
 
     name: str
     version: str
+    # Whether each workspace has agents of its own: then how many runs an agent may have is counted in each.
+    is_per_workspace: bool
 
     @property
     def slots(self) -> int: ...
@@ -75,6 +88,11 @@ class Engine(Protocol):
 
     def has(self, agent: str) -> bool:
         """Whether an agent of that name, in any workspace, is this engine's. Answers at once, from memory."""
+        ...
+
+    def hindrance(self, workspace_id: str, agent: str) -> str | None:
+        """Why nothing of that agent can be begun there now, in a sentence; None: it can. What waits for it goes on
+        waiting, and no try is counted. Answers at once, from memory."""
         ...
 
     async def find(self, workspace_id: str, agent: str, reasoner: str) -> Description | None:
@@ -91,4 +109,17 @@ class Engine(Protocol):
     async def run(self, task: Task) -> Outcome:
         """Run a task. Cancelled, it has really been stopped by the time this returns, or will be by itself. Raises
         TimeoutError when whatever runs it says that it took longer than it may."""
+        ...
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """An engine whose tasks go on elsewhere when the replica that began them is gone."""
+
+    async def goes_on(self, session: Session, lease: str) -> bool:
+        """Whether what was begun under that lease goes on and will be told of."""
+        ...
+
+    async def resume(self, task: Task) -> Outcome:
+        """As `run`, of a task that goes on."""
         ...

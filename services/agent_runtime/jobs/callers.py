@@ -1,5 +1,7 @@
 """On whose behalf the runtime works."""
 
+from dataclasses import replace
+
 from kit import ids
 from kit.call import Call
 from kit.identity import Principal
@@ -16,6 +18,11 @@ def of_job(job: Job) -> Call:
         correlation_id=job.correlation_id,
         traceparent=job.traceparent,
     )
+
+
+def of_agent_key(call: Call, key_id: str) -> Call:
+    """Whoever has that key; the call itself is of somebody who is not known yet."""
+    return replace(call, principal=Principal(f"agent-key:{key_id}", workspace_id=call.workspace_id))
 
 
 def of_workspace(workspace_id: str) -> Call:

@@ -88,10 +88,11 @@ class Dispatcher:
         if (most := max(free.values())) > 0:
             waiting = await store.waiting(connection, clock.now(), most)
             chosen = rules.choose(
-                waiting,
+                [each for each in waiting if not self._engines.hindrance(each.workspace_id, each.agent)],
                 await store.running(connection) if waiting else (),
                 free=free,
                 engine_of=lambda agent: self._engines.of(agent).name,
+                whose=self._engines.whose,
                 most_per_agent=self._most_per_agent,
                 last_served=self._last_served,
             )

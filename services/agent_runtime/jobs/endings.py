@@ -12,7 +12,7 @@ from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork
 from opsfield.agent_runtime.v1.outcomes_pb2 import ExecutionFinished
 from opsfield.workflow.v1.executions_pb2 import Proposal
-from services.agent_runtime.engines.port import Failed, Outcome, Succeeded
+from services.agent_runtime.engines.port import Ending, Failed, Succeeded
 from services.agent_runtime.jobs import rules, store
 from services.agent_runtime.jobs.store import Job
 
@@ -33,7 +33,7 @@ class _Content:
     proposals: list[Proposal]
 
 
-async def conclude(work: UnitOfWork, job: Job, outcome: Outcome, *, most_tries: int) -> None:
+async def conclude(work: UnitOfWork, job: Job, outcome: Ending, *, most_tries: int) -> None:
     """What came of a run. What may pass is tried again while it may be, and then is dead."""
     if isinstance(outcome, Succeeded):
         content = _content(outcome)
@@ -43,11 +43,12 @@ async def conclude(work: UnitOfWork, job: Job, outcome: Outcome, *, most_tries: 
         outcome = content
     if not outcome.passes:
         await _end(work, job, "done", "failed", failure=outcome)
-    elif job.tries >= most_tries:
+    elif outcome.counts and job.tries >= most_tries:
         await _end(work, job, "dead", "failed", failure=outcome)
     else:
         pause = rules.pause_before_next_try(job.tries, random.random())  # noqa: S311 - no secret
-        await store.put_back(work, job, run_after=work.now + pause, reason=outcome.detail)
+        tries = job.tries if outcome.counts else job.tries - 1
+        await store.put_back(work, job, tries=tries, run_after=work.now + pause, reason=outcome.detail)
         log.warning("job is tried again", job=job.id, tries=job.tries, reason=outcome.detail, seconds=pause.seconds)
 
 
@@ -55,6 +56,12 @@ async def lose(work: UnitOfWork, job: Job, *, most_tries: int) -> None:
     """Whoever ran it is gone."""
     lost = Failed("worker_lost", "The worker that ran it was lost.", passes=True)
     await conclude(work, job, lost, most_tries=most_tries)
+
+
+async def give_up(work: UnitOfWork, job: Job, hindrance: str) -> None:
+    """Its time is over, and it could not be begun: `hindrance` says why. Somebody may want to try it later."""
+    detail = " ".join(each for each in (job.reason, hindrance) if each)
+    await _end(work, job, "dead", "failed", failure=Failed("engine_unreachable", detail))
 
 
 async def time_out(work: UnitOfWork, job: Job) -> None:

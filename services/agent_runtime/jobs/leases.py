@@ -10,12 +10,16 @@ from kit.errors import Problem
 from kit.logs import get_logger
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.agent_runtime.engines.engines import Engines
+from services.agent_runtime.engines.port import Resuming
 from services.agent_runtime.jobs import callers, endings, store
 from services.agent_runtime.jobs.runs import Runs
-from services.agent_runtime.jobs.store import RelayConnection
+from services.agent_runtime.jobs.store import Job, RelayConnection
 
 # Often enough that a job which another replica has cancelled is stopped soon.
 _LONGEST_PAUSE = 1.0
+# So long before the end of its time a job that cannot be begun is given up: then workflow learns why, and does not only
+# find that nothing came.
+_EARLY = timedelta(seconds=2)
 _KEPT = timedelta(days=7)
 _FORGET_EVERY_SECONDS = 600.0
 _BATCH = 1000
@@ -57,7 +61,8 @@ class Heartbeat:
 
 class JobSweep:
     """What nobody else does: jobs whose runner is gone, jobs whose time is over before they were begun, jobs that were
-    done long ago. Any number of replicas may sweep at a time: each locks a row before it changes it."""
+    done long ago. Any number of replicas may sweep at a time: each locks a row before it changes it. `adopt` goes on
+    with a job whose runner is gone, but not what that had begun elsewhere."""
 
     def __init__(
         self,
@@ -65,11 +70,15 @@ class JobSweep:
         relay_url: str,
         engines: Engines,
         *,
+        adopt: Callable[[Job], None],
+        lease_seconds: float,
         on_commit: Callable[[], None],
     ) -> None:
         self._database = database
         self._relay_url = relay_url
         self._engines = engines
+        self._adopt = adopt
+        self._lease_seconds = lease_seconds
         self._on_commit = on_commit
 
     async def run(self) -> None:
@@ -93,7 +102,7 @@ class JobSweep:
         """Raises database errors when it cannot be looked; trouble with one job keeps no other from its turn."""
         for workspace_id, job_id in await store.lost(connection):
             await self._tried(workspace_id, job_id, self._lose)
-        for workspace_id, job_id in await store.overdue(connection, clock.now()):
+        for workspace_id, job_id in await store.overdue(connection, clock.now() + _EARLY):
             await self._tried(workspace_id, job_id, self._time_out)
 
     async def forget(self, connection: RelayConnection) -> None:
@@ -120,12 +129,24 @@ class JobSweep:
         job = await store.lock_lost(work, job_id)
         if job is None:
             return
+        engine = self._engines.of(job.agent or "")
+        if isinstance(engine, Resuming) and job.lease and await engine.goes_on(work, job.lease):
+            await store.renew(work, job, self._lease_seconds)
+            work.afterwards(lambda: self._adopt(job))
+            return
         found = await self._engines.find(job.workspace_id, job.agent or "", job.reasoner or "")
         async with work.part(callers.of_job(job)) as part:
             await endings.lose(part, job, most_tries=found.reasoner.most_tries if found else 1)
 
     async def _time_out(self, work: UnitOfWork, job_id: str) -> None:
-        job = await store.lock_overdue(work, job_id)
-        if job is not None:
-            async with work.part(callers.of_job(job)) as part:
+        job = await store.lock_overdue(work, job_id, work.now + _EARLY)
+        if job is None:
+            return
+        hindrance = self._engines.hindrance(job.workspace_id, job.agent or "")
+        if hindrance is None and job.deadline_at > work.now:
+            return
+        async with work.part(callers.of_job(job)) as part:
+            if hindrance is None:
                 await endings.time_out(part, job)
+            else:
+                await endings.give_up(part, job, hindrance)

@@ -1,7 +1,7 @@
 """Who is served next, and what becomes of a job whose worker is lost."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,27 +34,32 @@ def choose(
     *,
     free: Mapping[str, int],
     engine_of: Callable[[str], str],
+    whose: Callable[[str, str], Hashable],
     most_per_agent: int,
     last_served: Mapping[str, int],
 ) -> list[Waiting]:
     """Those that are begun of those that wait, in that order. `free`: how many more each engine can run; `engine_of`:
-    which engine runs an agent.
+    which engine runs an agent; `whose`: what an agent of a workspace is counted as.
 
     The workspace that has the least running comes first; among equals the one that was served longest ago
     (`last_served`: a number that grows, by workspace; none: never); among its jobs the oldest. No agent gets more than
-    `most_per_agent` running, in all workspaces together.
+    `most_per_agent` running: one that is the same everywhere in all workspaces together, others in each.
     """
-    of_workspace, of_agent = Counter[str](), Counter[str]()
+    of_workspace, of_agent = Counter[str](), Counter[Hashable]()
     for each in running:
         of_workspace[each.workspace_id] += each.count
-        of_agent[each.agent] += each.count
+        of_agent[whose(each.workspace_id, each.agent)] += each.count
     served = dict(last_served)
     turn = max(served.values(), default=0)
     free_of = Counter(free)
     left = sorted(waiting, key=lambda job: (job.created_at, job.id))
     chosen: list[Waiting] = []
     while True:
-        allowed = [job for job in left if of_agent[job.agent] < most_per_agent and free_of[engine_of(job.agent)] > 0]
+        allowed = [
+            job
+            for job in left
+            if of_agent[whose(job.workspace_id, job.agent)] < most_per_agent and free_of[engine_of(job.agent)] > 0
+        ]
         if not allowed:
             return chosen
         # The first of equals is the oldest.
@@ -62,7 +67,7 @@ def choose(
         left.remove(job)
         chosen.append(job)
         of_workspace[job.workspace_id] += 1
-        of_agent[job.agent] += 1
+        of_agent[whose(job.workspace_id, job.agent)] += 1
         free_of[engine_of(job.agent)] -= 1
         turn += 1
         served[job.workspace_id] = turn

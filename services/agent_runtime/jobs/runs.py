@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from kit import clock, logs
@@ -11,7 +12,7 @@ from kit.database import Database
 from kit.errors import Problem
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.agent_runtime.engines.engines import Engines
-from services.agent_runtime.engines.port import Failed, Task
+from services.agent_runtime.engines.port import Failed, Recorded, Resuming, Task
 from services.agent_runtime.jobs import callers, endings, store
 from services.agent_runtime.jobs.store import Job
 
@@ -55,9 +56,16 @@ class Runs:
     def jobs(self) -> list[Job]:
         return [run.job for run in self._runs.values()]
 
-    def begin(self, job: Job) -> None:
-        task = asyncio.create_task(self._run_and_forget(job))
+    def begin(self, job: Job, *, goes_on: bool = False) -> None:
+        """`goes_on`: it was begun before, by a replica that is gone."""
+        task = asyncio.create_task(self._run_and_forget(job, goes_on))
         self._runs[job.lease] = _Run(job, task)
+
+    def adopt(self, job: Job) -> None:
+        """Go on with a job, unless it was this process that nothing had been heard of."""
+        if job.lease not in self._runs:
+            log.info("run goes on here", job=job.id, reasoner=job.full_name)
+            self.begin(job, goes_on=True)
 
     def stop_job(self, job_id: str) -> None:
         """Its result counts no more: whatever runs it is stopped. Nothing happens when it does not run here."""
@@ -82,10 +90,10 @@ class Runs:
             log.warning("runs are stopped", runs=len(late))
             await asyncio.wait(late)
 
-    async def _run_and_forget(self, job: Job) -> None:
+    async def _run_and_forget(self, job: Job, goes_on: bool) -> None:
         logs.correlation_id.set(job.correlation_id)
         try:
-            await self._run(job)
+            await self._run(job, goes_on)
         except asyncio.CancelledError:
             log.info("run stopped", job=job.id, reasoner=job.full_name)
         except Exception as error:
@@ -94,8 +102,10 @@ class Runs:
             del self._runs[job.lease]
             self._freed()
 
-    async def _run(self, job: Job) -> None:
-        ending = await self._outcome(job)
+    async def _run(self, job: Job, goes_on: bool) -> None:
+        ending = await self._outcome(job, goes_on)
+        if ending is None:
+            return
         self._runs[job.lease].is_recording = True
         self._freed()
         for _ in range(_RECORD_TRIES):
@@ -108,7 +118,8 @@ class Runs:
                 log.warning("what came of a run is not recorded yet", job=job.id, reason=problem.detail)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _outcome(self, job: Job) -> Ending:
+    async def _outcome(self, job: Job, goes_on: bool) -> Ending | None:
+        """None: what came of it is recorded already."""
         found = await self._engines.find(job.workspace_id, job.agent or "", job.reasoner or "")
         if found is None:
             unknown = Failed("reasoner_unknown", f"There is no reasoner {job.full_name}.")
@@ -125,12 +136,16 @@ class Runs:
             correlation_id=job.correlation_id,
             traceparent=job.traceparent,
         )
-        left = (job.deadline_at - clock.now()).total_seconds()
+        begun_at = (goes_on and job.started_at) or clock.now()
+        ends_at = min(begun_at + timedelta(seconds=reasoner.timeout_seconds), job.deadline_at)
+        run = found.engine.resume if goes_on and isinstance(found.engine, Resuming) else found.engine.run
         try:
-            async with asyncio.timeout(min(reasoner.timeout_seconds, left)):
-                outcome = await found.engine.run(task)
+            async with asyncio.timeout((ends_at - clock.now()).total_seconds()):
+                outcome = await run(task)
         except TimeoutError:
             return endings.time_out
+        if isinstance(outcome, Recorded):
+            return None
         return partial(endings.conclude, outcome=outcome, most_tries=reasoner.most_tries)
 
     async def _record(self, job: Job, ending: Ending) -> None:

@@ -60,8 +60,11 @@ _END = f"""
 UPDATE jobs SET state = $3, outcome = $4, reason = $5, finished_at = $6, lease = NULL, lease_until = NULL
 WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
+_RENEW = """
+UPDATE jobs SET lease_until = now() + make_interval(secs => $3) WHERE workspace_id = $1 AND id = $2
+"""
 _PUT_BACK = """
-UPDATE jobs SET state = 'waiting', run_after = $3, reason = $4, lease = NULL, lease_until = NULL
+UPDATE jobs SET state = 'waiting', tries = $5, run_after = $3, reason = $4, lease = NULL, lease_until = NULL
 WHERE workspace_id = $1 AND id = $2
 """
 _SETTLE_EARLIER = """
@@ -188,14 +191,25 @@ async def lock_leased(work: UnitOfWork, job: Job) -> Job | None:
     return _job(job.workspace_id, row)
 
 
+async def lock_try(work: UnitOfWork, job_id: str, lease: str) -> Job | None:
+    """The job, if that is the lease of its try."""
+    row = await work.fetchrow(_LOCK_LEASED, work.call.workspace_id, job_id, lease)
+    return _job(work.call.workspace_id, row)
+
+
+async def renew(work: UnitOfWork, job: Job, seconds: float) -> None:
+    """Its try goes on here, under the same lease. It is locked."""
+    await work.execute(_RENEW, job.workspace_id, job.id, seconds)
+
+
 async def lock_lost(work: UnitOfWork, job_id: str) -> Job | None:
     """The job, if it runs and its lease is over."""
     return _job(work.call.workspace_id, await work.fetchrow(_LOCK_LOST, work.call.workspace_id, job_id))
 
 
-async def lock_overdue(work: UnitOfWork, job_id: str) -> Job | None:
-    """The job, if it waits and its deadline has passed."""
-    return _job(work.call.workspace_id, await work.fetchrow(_LOCK_OVERDUE, work.call.workspace_id, job_id, work.now))
+async def lock_overdue(work: UnitOfWork, job_id: str, by: datetime) -> Job | None:
+    """The job, if it waits and its deadline has passed by then."""
+    return _job(work.call.workspace_id, await work.fetchrow(_LOCK_OVERDUE, work.call.workspace_id, job_id, by))
 
 
 async def end(work: UnitOfWork, job: Job, *, state: str, outcome: str, reason: str | None) -> Job:
@@ -206,8 +220,9 @@ async def end(work: UnitOfWork, job: Job, *, state: str, outcome: str, reason: s
     return ended
 
 
-async def put_back(work: UnitOfWork, job: Job, *, run_after: datetime, reason: str) -> None:
-    await work.execute(_PUT_BACK, job.workspace_id, job.id, run_after, reason)
+async def put_back(work: UnitOfWork, job: Job, *, tries: int, run_after: datetime, reason: str) -> None:
+    """`tries`: how many there have been."""
+    await work.execute(_PUT_BACK, job.workspace_id, job.id, run_after, reason, tries)
 
 
 async def settle_earlier(work: UnitOfWork, execution_id: str, attempt: int) -> None:
@@ -244,9 +259,9 @@ async def lost(connection: RelayConnection) -> list[tuple[str, str]]:
     return [(row["workspace_id"], row["id"]) for row in await connection.fetch(_LOST)]
 
 
-async def overdue(connection: RelayConnection, now: datetime) -> list[tuple[str, str]]:
-    """Workspace and id of waiting jobs whose deadline has passed."""
-    return [(row["workspace_id"], row["id"]) for row in await connection.fetch(_OVERDUE, now)]
+async def overdue(connection: RelayConnection, by: datetime) -> list[tuple[str, str]]:
+    """Workspace and id of waiting jobs whose deadline has passed by then."""
+    return [(row["workspace_id"], row["id"]) for row in await connection.fetch(_OVERDUE, by)]
 
 
 async def workspaces_with_old(connection: RelayConnection, before: datetime) -> list[str]:

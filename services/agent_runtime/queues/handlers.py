@@ -10,14 +10,17 @@ from opsfield.agent_runtime.v1.runtime_pb2 import (
     RuntimeHealth,
 )
 from services.agent_runtime.engines.engines import Engines
+from services.agent_runtime.nodes import store as nodes
+from services.agent_runtime.nodes.limits import NodeLimits
 from services.agent_runtime.queues import store
 
 _LONG_SECONDS = 60.0
 
 
 class QueueHandlers:
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, limits: NodeLimits) -> None:
         self._engine = engines.first
+        self._limits = limits
 
     async def get_runtime_health(self, request: GetRuntimeHealthRequest, session: Session) -> RuntimeHealth:
         """The workers are those of the replica that answers: of the engine that the platform stands on."""
@@ -30,6 +33,7 @@ class QueueHandlers:
             workers=self._engine.workers,
             busy_workers=self._engine.busy,
             **counts,
+            **await nodes.counts(session, self._limits.silence_seconds),
         )
 
     async def list_queues(self, request: ListQueuesRequest, session: Session) -> ListQueuesResponse:

@@ -76,6 +76,8 @@ def _agent(agent: Agent) -> runtime_pb2.RuntimeAgent:
         version=agent.version,
         reachable=agent.reachable,
         reasoners=[_reasoner(each, agent.engine) for each in agent.reasoners],
+        last_heard_at=agent.last_heard_at,
+        created_at=agent.created_at,
     )
 
 

@@ -81,7 +81,7 @@ async def beside(
         on_commit=lambda: None,
         grace_seconds=0.1,
     )
-    sweep = JobSweep(database, relay_url, engines, on_commit=lambda: None)
+    sweep = JobSweep(database, relay_url, engines, adopt=runtime.runs.adopt, lease_seconds=2, on_commit=lambda: None)
     consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
     tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(sweep.run())]
     try:

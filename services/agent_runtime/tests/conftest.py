@@ -22,9 +22,12 @@ from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
 from services.agent_runtime.models.model import Model
+from services.agent_runtime.nodes.limits import NodeLimits
+from services.agent_runtime.nodes.nodes import Nodes
 from services.agent_runtime.reasoners.reasoner import OpsReader
 from services.agent_runtime.tests.agentfield import Beside, Run, beside
 from services.agent_runtime.tests.control_plane import ControlPlane
+from services.agent_runtime.tests.nodes import Agents
 from services.agent_runtime.tests.services import Caller
 from services.agent_runtime.tests.workspace import Start, Workspace, directly, through
 from services.agent_runtime.workers.pool import WorkerPool
@@ -47,7 +50,7 @@ async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 async def admin(bare_stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A superuser in the runtime's database, in which there are no jobs."""
     connection = await asyncpg.connect(with_database(bare_stack.admin_url, "agent_runtime"))
-    await connection.execute("TRUNCATE jobs CASCADE")
+    await connection.execute("TRUNCATE jobs, agent_keys CASCADE")
     yield connection
     await connection.close()
 
@@ -69,6 +72,7 @@ class Running:
     sweep: JobSweep
     consumer: WorkflowConsumer
     task: "asyncio.Task[None]"
+    nodes: Nodes
 
 
 def no_reader(task: Task) -> OpsReader:
@@ -95,9 +99,22 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
         reader: Callable[[Task], OpsReader] = no_reader,
         model: Model | None = None,
         wants_model: Callable[[str], Awaitable[bool]] = nobody,
+        limits: NodeLimits | None = None,
+        slots: int = 16,
+        internal: bool = True,
     ) -> AsyncIterator[Running]:
         pool = WorkerPool(workers, memory_mb=memory_mb, modules=(TRIAL,))
-        engines = Engines(BuiltinEngine(load(TRIAL), pool, reader, model=model, wants_model=wants_model))
+        nodes = Nodes(
+            database,
+            bare_stack.database_url("agent-runtime"),
+            relay_url,
+            limits or NodeLimits(silence_seconds=60),
+            slots=slots,
+            internal=internal,
+            on_commit=lambda: None,
+        )
+        builtin = BuiltinEngine(load(TRIAL), pool, reader, model=model, wants_model=wants_model)
+        engines = Engines(builtin, nodes.engine)
         runtime = Runtime(
             engines,
             database,
@@ -107,11 +124,18 @@ def start(bare_stack: Stack, database: Database, admin: object) -> Start:
             on_commit=lambda: None,
             grace_seconds=grace_seconds,
         )
-        sweep = JobSweep(database, relay_url, engines, on_commit=lambda: None)
+        sweep = JobSweep(
+            database,
+            relay_url,
+            engines,
+            adopt=runtime.runs.adopt,
+            lease_seconds=lease_seconds,
+            on_commit=lambda: None,
+        )
         consumer = WorkflowConsumer(runtime.wake, runtime.runs.stop_job)
         tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(sweep.run())]
         try:
-            yield Running(runtime, pool, sweep, consumer, tasks[0])
+            yield Running(runtime, pool, sweep, consumer, tasks[0], nodes)
         finally:
             for task in tasks:
                 task.cancel()
@@ -147,6 +171,16 @@ def workspace_of(
     def make(running: Running | Beside | None) -> Workspace:
         consumer = running.consumer if running else WorkflowConsumer(lambda: None, lambda job_id: None)
         return Workspace(f"w-{uuid.uuid4().hex}", admin, directly(consumer, database))
+
+    return make
+
+
+@pytest.fixture
+def agents_of(database: Database) -> Callable[..., Agents]:
+    """The agents of a workspace, which speak to that runtime; with a key that they have already."""
+
+    def make(workspace: Workspace, running: Running, key: str = "") -> Agents:
+        return Agents(database, running.nodes, running.runtime.engines, workspace.id, key)
 
     return make
 

@@ -141,7 +141,7 @@ async def test_a_late_result_is_dropped(start: Start, workspace_of: Any, databas
     async with unit_of_work(database, call, service="agent-runtime") as work:
         first = await store.take(work, str(job_id), worker="one", lease_seconds=30)
         assert first is not None
-        await store.put_back(work, first, run_after=work.now, reason="lost")
+        await store.put_back(work, first, tries=1, run_after=work.now, reason="lost")
     async with unit_of_work(database, call, service="agent-runtime") as work:
         second = await store.take(work, str(job_id), worker="two", lease_seconds=30)
         assert second is not None

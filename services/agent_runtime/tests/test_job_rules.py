@@ -34,6 +34,7 @@ def begun(
         running,
         free={"builtin": free},
         engine_of=lambda agent: "builtin",
+        whose=lambda workspace, agent: agent,
         most_per_agent=most_per_agent,
         last_served=last_served or {},
     )
@@ -71,9 +72,29 @@ def test_an_engine_that_is_full_holds_up_no_other() -> None:
     waiting = [waits("a", 1), waits("a", 2), waits("a", 3, "remote"), waits("a", 4, "remote")]
     engines = {"triage": "builtin", "remote": "nodes"}
     chosen = choose(
-        waiting, [], free={"builtin": 0, "nodes": 1}, engine_of=engines.__getitem__, most_per_agent=9, last_served={}
+        waiting,
+        [],
+        free={"builtin": 0, "nodes": 1},
+        engine_of=engines.__getitem__,
+        whose=lambda workspace, agent: agent,
+        most_per_agent=9,
+        last_served={},
     )
     assert names(chosen) == ["a3"]
+
+
+def test_agents_of_a_workspace_are_counted_there() -> None:
+    waiting = [waits("a", 1), waits("a", 2), waits("b", 3)]
+    chosen = choose(
+        waiting,
+        [Running("a", "triage", 1)],
+        free={"remote": 9},
+        engine_of=lambda agent: "remote",
+        whose=lambda workspace, agent: (workspace, agent),
+        most_per_agent=1,
+        last_served={},
+    )
+    assert names(chosen) == ["b3"]
 
 
 JOBS = st.lists(

@@ -122,6 +122,19 @@ async def test_its_workers_hold_none_of_its_secrets(stack: Stack, acme: Workspac
     assert names <= {"PYTHONPATH", "LANG", "LC_CTYPE", "MALLOC_ARENA_MAX"}
 
 
+def test_agents_in_private_networks_are_not_reached_in_production(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless somebody says so."""
+    for name, value in (stack.environment("agent-runtime") | {"TEST_REASONERS": ""}).items():
+        monkeypatch.setenv(name, value)
+    assert Settings().reaches_private_networks
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert not Settings().reaches_private_networks
+    monkeypatch.setenv("AGENTS_IN_PRIVATE_NETWORKS", "true")
+    assert Settings().reaches_private_networks
+
+
 def test_reasoners_for_tests_are_refused_in_production(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stack.environment("agent-runtime").items():
         monkeypatch.setenv(name, value)

@@ -30,6 +30,7 @@ class AgentFieldEngine:
     before the job is put back."""
 
     name = NAME
+    is_per_workspace = False
 
     def __init__(
         self,
@@ -77,6 +78,9 @@ class AgentFieldEngine:
             # It may be: whoever asks waits a moment, instead of being told that there is none.
             return agent not in self._taken
         return self._catalogue.has(agent)
+
+    def hindrance(self, workspace_id: str, agent: str) -> None:
+        """None: a try waits by itself while the control plane is away or full."""
 
     async def find(self, workspace_id: str, agent: str, reasoner: str) -> Description | None:
         """The same for all workspaces. Raises Unavailable at the start, before it is known what there is."""

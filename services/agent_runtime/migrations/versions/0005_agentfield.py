@@ -2,8 +2,8 @@
 
 from kit import schema
 
-revision = "0010"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 RUNS = """
 CREATE TABLE agentfield_runs (

@@ -1,0 +1,1 @@
+"""Agents that run elsewhere, as nodes of AgentField's protocol."""
