@@ -221,7 +221,7 @@ class Stack:
 
     async def _load_demo(self) -> None:
         # What the second one adds is about what the first has loaded.
-        for service in ("ops", "portal"):
+        for service in (each for each in ("ops", "portal") if each in self.services):
             command = [sys.executable, "-m", f"services.{service}.demo"]
             demo = Child("demo", command, self.environment(service), self.layout.log("demo"))
             self._children["demo"] = demo

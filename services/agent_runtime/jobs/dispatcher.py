@@ -23,6 +23,7 @@ from services.agent_runtime.jobs.store import Job, RelayConnection
 
 # What another replica has put in the queue, or what was put off, is found after this long at most.
 _IDLE_SECONDS = 0.5
+_SOON_SECONDS = 0.02
 _PAUSE_SECONDS = 1.0
 # The engine's status tells no more than whether it is so many.
 _MOST_COUNTED = 100
@@ -111,9 +112,12 @@ class Dispatcher:
         self._turn += 1
         self._last_served[waiting.workspace_id] = self._turn
         job = await self._take(waiting)
-        if job is not None:
-            self._on_commit()
-            self._runs.begin(job)
+        if job is None:
+            # Another replica was faster: what else waits is looked for soon, not at the next idle look.
+            asyncio.get_running_loop().call_later(_SOON_SECONDS, self.wake)
+            return
+        self._on_commit()
+        self._runs.begin(job)
 
     async def _take(self, waiting: Waiting) -> Job | None:
         call = callers.of_workspace(waiting.workspace_id)

@@ -55,8 +55,10 @@ async def test_of_an_agent_no_more_run_at_a_time_than_may(start: Start, workspac
 
 async def test_two_replicas_share_the_work_and_do_none_of_it_twice(start: Start, workspace_of: Any, admin: Any) -> None:
     acme = workspace_of(None)
-    await admin.execute(PUSH, acme.id, "trial", 40, '{"seconds": 0.02}')
-    async with start(workers=1), start(workers=1):
+    async with start(workers=1) as one, start(workers=1) as other:
+        while one.pool.workers + other.pool.workers < 2:
+            await asyncio.sleep(0.02)
+        await admin.execute(PUSH, acme.id, "trial", 40, '{"seconds": 0.1}')
         await _until_done(admin, 40)
         workers = await admin.fetch("SELECT worker, count(*) FROM jobs GROUP BY worker")
         finished = await admin.fetchval(

@@ -84,7 +84,7 @@ async def test_every_table_has_one_policy_for_all_reads_and_writes_of_a_workspac
 # Tables that work for all workspaces at once sees, by column grants only as much of as it needs.
 SEEN_BY_RELAY = {
     "every service": {"outbox", "inbox", "idempotency_keys", "settings_copies"},
-    "agent-runtime": {"agentfield_runs", "jobs"},
+    "agent-runtime": {"agentfield_runs", "jobs", "nodes"},
     "integrations": {"notifications"},
     "ops": {"contracts", "invoices", "quotes", "tickets"},
     "platform": {"data_keys"},
