@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 # Half of what a service takes in one message; what is longer than that is no row.
 MOST_CHUNK_BYTES = 4 * 1024 * 1024
-_DELIMITERS = ",;\t"
+_DELIMITERS = "\t;,"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -69,6 +69,8 @@ def read_header(data: bytes, *, is_last: bool) -> Header | None:
     lines = _Lines(data, is_last=is_last, start=start)
     try:
         first = next(lines, "")
+        while first.count('"') % 2 and (line := next(lines, "")) and len(first) < csv.field_size_limit():
+            first += line
         delimiter = _delimiter(first)
         lines.taken = start
         columns = next(csv.reader(lines, delimiter=delimiter, strict=True), None)
@@ -129,9 +131,11 @@ def undefused(text: str) -> str:
 
 
 def _delimiter(line: str) -> str:
-    """Whichever stands most often outside of quotes; the comma, where none does."""
+    """Whichever stands most often outside of quotes: of two, the one that is rarer in texts. The comma, where none
+    does."""
     outside = "".join(line.split('"')[::2])
-    return max(_DELIMITERS, key=outside.count)
+    found = max(_DELIMITERS, key=outside.count)
+    return found if found in outside else ","
 
 
 def _record(cells: list[str], columns: Sequence[str], problem: str | None, text: str) -> Record:
