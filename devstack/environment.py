@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from devstack.layout import GATEWAY, PLATFORM, REPOSITORY, SERVICES, WORKFLOW, Layout, module
+from devstack.layout import GATEWAY, INTEGRATIONS, PLATFORM, REPOSITORY, SERVICES, WORKFLOW, Layout, module
 from devstack.tokens import AUDIENCE, ISSUER, read_secret
 
 HOST = "127.0.0.1"
@@ -27,6 +27,7 @@ def of_service(
 ) -> dict[str, str]:
     """The environment of one service, by its name on the wire."""
     own = {
+        INTEGRATIONS: {"ARTIFACTS_URL": layout.artifacts.as_uri()},
         PLATFORM: {"SECRETS_KEK_FILE": str(layout.key_encryption_keys)},
         WORKFLOW: {"AUDIT_KEY_FILE": str(layout.audit_key)},
     }

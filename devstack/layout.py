@@ -10,6 +10,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVICES = ("portal", "ops", "workflow", "agent-runtime", "telemetry", "integrations", "platform")
 """The services by their names on the wire; in Python and Postgres a dash is an underscore."""
 
+INTEGRATIONS = "integrations"
 PLATFORM = "platform"
 WORKFLOW = "workflow"
 GATEWAY = "gateway"
@@ -39,6 +40,7 @@ class Layout:
         self.jwt_secret = self.data / "jwt-dev-secret"
         self.database_password = self.data / "database-password"
         self.database = self.data / "postgres"
+        self.artifacts = self.data / "artifacts"
         self.kafka_address = self.data / "kafka-address"
 
     def create(self) -> None:

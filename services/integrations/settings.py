@@ -17,6 +17,20 @@ class Settings(ServiceSettings):
     )
     notification_seconds: float = Field(10, ge=1, le=30, description="How long one message may take.")
 
+    ops_address: str = Field(description="host:port (or a gRPC name) of the ops service.")
+    artifacts_url: str = Field(
+        description="Where uploads and what jobs leave are kept: file:///folder, s3://bucket/prefix, memory:///."
+    )
+    job_slots: int = Field(2, ge=1, le=20, description="How many imports and exports one process runs at a time.")
+    job_lease_seconds: float = Field(15, ge=1, description="Silence after which a job's worker counts as gone.")
+    job_patience_seconds: float = Field(
+        300, ge=0, description="How long what a job needs may be away before the job fails."
+    )
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {**super().addresses, "ops": self.ops_address}
+
     @property
     def reaches_inside(self) -> bool:
         """Whether messages may go to loopback and private networks."""

@@ -10,13 +10,24 @@ from kit.rpc import Handler, bind_service
 from kit.secrets import SecretReader
 from kit.webhooks import Webhook
 from kit.wiring import Foundation, Wire, Wiring
+from services.integrations.exports.exporting import Export
+from services.integrations.files import Files
 from services.integrations.github.handlers import GithubHandlers
+from services.integrations.imports.importing import Import
+from services.integrations.jobs.handlers import JobHandlers
+from services.integrations.jobs.links import Links
+from services.integrations.jobs.steps import Run
+from services.integrations.jobs.store import Job
+from services.integrations.jobs.worker import Worker
 from services.integrations.notifications.consumer import subscription as notifications
 from services.integrations.notifications.delivery import Delivery
 from services.integrations.notifications.handlers import NotificationHandlers
 from services.integrations.notifications.kinds import CHANNELS, RULES
 from services.integrations.notifications.sending import Sender
+from services.integrations.ops_client import OpsClient
 from services.integrations.settings import Settings
+from services.integrations.uploads.handlers import UploadHandlers
+from services.integrations.uploads.sweep import upload_sweep
 
 NAME = "integrations"
 KINDS = (CHANNELS, RULES)
@@ -29,6 +40,8 @@ class Parts:
     settings: SettingsReader
     secrets: SecretReader
     sender: Sender
+    files: Files
+    links: Links
 
 
 def handlers(parts: Parts) -> Mapping[str, Handler]:
@@ -38,6 +51,8 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
         **{path: handler for each in kinds for path, handler in each.by_path().items()},
         **bind_service(NAME, "GithubService", GithubHandlers(parts.settings)),
         **bind_service(NAME, "NotificationService", NotificationHandlers(parts.secrets, parts.sender)),
+        **bind_service(NAME, "UploadService", UploadHandlers(parts.files)),
+        **bind_service(NAME, "JobService", JobHandlers(parts.files, parts.links)),
     }
 
 
@@ -47,15 +62,36 @@ def wire(settings: Settings) -> Wire:
     def put_together(foundation: Foundation) -> Wiring:
         sender = Sender(internal=settings.reaches_inside, seconds=settings.notification_seconds)
         delivery = Delivery(foundation.database, foundation.relay_url, foundation.secrets, sender)
+        files = Files(settings.artifacts_url)
+        links = Links(foundation.services.signer.derived_key("job artifacts"))
+        worker = _worker(settings, foundation, files)
+        uploads = upload_sweep(foundation.database, foundation.relay_url, files)
         workspace_of = GithubHandlers(foundation.settings).workspace_of
         return Wiring(
-            handlers=handlers(Parts(foundation.settings, foundation.secrets, sender)),
+            handlers=handlers(Parts(foundation.settings, foundation.secrets, sender, files, links)),
             subscriptions=(notifications(),),
             webhooks={_path("TakeGithubWebhook"): Webhook(settings.github_webhook_enabled, workspace_of)},
-            loops=tuple(sweep.run for sweep in delivery.sweeps),
+            loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run),
         )
 
     return put_together
+
+
+def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
+    ops = OpsClient(foundation.services)
+
+    def begin(job: Job) -> Run:
+        return Import(job, foundation.database, files, ops) if job.type == "import" else Export(job, ops)
+
+    return Worker(
+        foundation.database,
+        foundation.relay_url,
+        files,
+        begin,
+        slots=settings.job_slots,
+        lease_seconds=settings.job_lease_seconds,
+        patience=settings.job_patience_seconds,
+    )
 
 
 def _path(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Resources that become rows of a file."""

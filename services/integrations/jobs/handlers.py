@@ -1,0 +1,155 @@
+"""JobService."""
+
+from google.api.httpbody_pb2 import HttpBody
+
+from kit.database import Session
+from kit.errors import FieldError, Invalid, NotFound
+from kit.paging import Listing, page_of, sort_of
+from kit.unit_of_work import UnitOfWork
+from opsfield.integrations.v1 import jobs_pb2 as pb2
+from opsfield.integrations.v1.jobs_pb2 import ColumnMapping
+from services.integrations.files import Files
+from services.integrations.imports import mapping as mappings
+from services.integrations.jobs import rules, store
+from services.integrations.jobs.links import Links
+from services.integrations.jobs.store import Job
+from services.integrations.ops_kinds import OpsKind, all_kinds
+from services.integrations.uploads import store as uploads
+
+_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+
+class JobHandlers:
+    def __init__(self, files: Files, links: Links) -> None:
+        self._files = files
+        self._links = links
+
+    async def create_import(self, request: pb2.CreateImportRequest, work: UnitOfWork) -> pb2.Job:
+        mapping = [{"column": each.column, "field": each.field} for each in request.mapping]
+        column = request.external_id_column if request.HasField("external_id_column") else None
+        errors = []
+        if request.kind in all_kinds():
+            errors += mappings.errors_of(all_kinds()[request.kind], mapping, column)
+        else:
+            errors.append(_no_kind())
+        upload = await uploads.lock(work, request.upload_id)
+        if upload is None:
+            errors.append(FieldError("uploadId", "names no upload of this workspace"))
+        if errors:
+            raise Invalid.fields(*errors)
+        await uploads.use(work, request.upload_id)
+        job = await store.add(
+            work,
+            of_type="import",
+            kind=request.kind,
+            in_format=_format(request.format),
+            upload_id=request.upload_id,
+            mapping=mapping,
+            external_id_column=column,
+            dry_run=request.dry_run,
+        )
+        return _message(job)
+
+    async def create_export(self, request: pb2.CreateExportRequest, work: UnitOfWork) -> pb2.Job:
+        if request.kind not in all_kinds():
+            raise Invalid.fields(_no_kind())
+        job = await store.add(
+            work, of_type="export", kind=request.kind, in_format=_format(request.format), q=request.q or None
+        )
+        return _message(job)
+
+    async def list_jobs(self, request: pb2.ListJobsRequest, session: Session) -> pb2.ListJobsResponse:
+        listing = Listing.of(request, pb2.Job.DESCRIPTOR)
+        rows, total = await store.LISTING.page(session, listing)
+        return pb2.ListJobsResponse(
+            data=[self._linked(store.of_row(row), session) for row in rows],
+            page=page_of(listing, returned=len(rows), total=total),
+            sort=sort_of(listing),
+            filters=listing.filters,
+        )
+
+    async def get_job(self, request: pb2.GetJobRequest, session: Session) -> pb2.Job:
+        return self._linked(_found(await store.get(session, request.id), request.id), session)
+
+    async def cancel_job(self, request: pb2.CancelJobRequest, work: UnitOfWork) -> pb2.Job:
+        job = _found(await store.lock(work, request.id), request.id)
+        rules.check_cancel(job.status)
+        work.audit(job.id, None)
+        # What is being sent may have taken effect; it is counted first.
+        if job.status == "queued" and job.sending is None:
+            return _message(await store.end(work, job, "cancelled"))
+        return _message(await store.request_cancel(work, job))
+
+    async def retry_job(self, request: pb2.RetryJobRequest, work: UnitOfWork) -> pb2.Job:
+        job = _found(await store.lock(work, request.id), request.id)
+        rules.check_retry(job.status)
+        work.audit(job.id, None)
+        return _message(await store.requeue(work, job))
+
+    async def get_job_artifact(self, request: pb2.GetJobArtifactRequest, session: Session) -> HttpBody:
+        job_id = self._links.job_of(session.call.workspace_id, request.token)
+        job = _found(await store.get(session, job_id), job_id)
+        paths = await store.pieces(session, job_id, request.part)
+        if not paths:
+            raise NotFound(f"The artifact has {job.artifact_parts} parts, counted from 0.")
+        data = b"".join([await self._files.get(path) for path in paths])
+        media_type = _MEDIA_TYPES["csv" if job.type == "import" else job.format]
+        return HttpBody(content_type=media_type, data=data)
+
+    def _linked(self, job: Job, session: Session) -> pb2.Job:
+        """With the link to its artifact, for those who may read what is in it."""
+        principal = session.call.principal
+        may_read = principal.service is not None or principal.has_any(_kind(job).list_rpc.roles)
+        message = _message(job)
+        if may_read and job.artifact_parts and job.status in rules.FINAL:
+            message.artifact_url = self._links.url(job.workspace_id, job.id)
+        return message
+
+
+def _kind(job: Job) -> OpsKind:
+    return all_kinds()[job.kind]
+
+
+def _no_kind() -> FieldError:
+    return FieldError("kind", f"must be one of {', '.join(sorted(all_kinds()))}")
+
+
+def _format(number: int) -> str:
+    return pb2.Job.Format.Name(number).lower()
+
+
+def _found(job: Job | None, job_id: str) -> Job:
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def _message(job: Job) -> pb2.Job:
+    return pb2.Job(
+        id=job.id,
+        type=job.type.upper(),
+        kind=job.kind,
+        format=job.format.upper(),
+        status=job.status.upper(),
+        is_final=job.status in rules.FINAL,
+        upload_id=job.upload_id,
+        mapping=[ColumnMapping(**each) for each in job.mapping],
+        external_id_column=job.external_id_column,
+        dry_run=job.dry_run,
+        q=job.q,
+        rows_done=job.rows_done,
+        rows_total=job.rows_total,
+        rows_failed=job.rows_failed,
+        rows_created=job.rows_created,
+        rows_updated=job.rows_updated,
+        retry_count=job.retry_count,
+        error_code=job.error_code,
+        error_message=job.error_message,
+        cancel_requested=job.cancel_requested,
+        artifact_parts=job.artifact_parts,
+        queued_at=job.queued_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        created_at=job.created_at,
+        created_by=job.created_by,
+    )

@@ -1,0 +1,29 @@
+"""What a job may go through: queued → running → succeeded, failed or cancelled; what has failed is queued again."""
+
+from kit.errors import IllegalTransition
+
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+# A job that is begun so often without getting on takes its worker down with it.
+MOST_TRIES = 20
+# What one part of an artifact may have: what the gateway hands on as one answer.
+MOST_PART_BYTES = 8 * 1024 * 1024
+
+
+def check_cancel(status: str) -> None:
+    """Raises IllegalTransition for a job that has ended."""
+    if status in FINAL:
+        raise IllegalTransition(f"The job is {status}; it has ended.")
+
+
+def check_retry(status: str) -> None:
+    """Raises IllegalTransition for a job that has not failed."""
+    if status != "failed":
+        raise IllegalTransition(f"The job is {status}; only a failed one can be retried.")
+
+
+def place(parts: int, filled: int, size: int) -> tuple[int, int]:
+    """How many parts an artifact has with one more piece, and where in the last of them the piece begins. `filled`:
+    bytes in the last one so far."""
+    if parts == 0 or filled + size > MOST_PART_BYTES:
+        return parts + 1, 0
+    return parts, filled

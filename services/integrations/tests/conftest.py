@@ -1,0 +1,71 @@
+"""The integrations service as it runs: a process of its own beside ops and platform, a real PostgreSQL and a real
+Kafka broker."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+
+import asyncpg
+import grpc
+import pytest
+
+from devstack.stack import Stack
+from kit.bootstrap import with_database
+from kit.database import Database
+from kit.identity import Principal, TokenSigner
+from services.integrations.tests.caller import Caller
+
+SERVICES = ("integrations", "ops", "platform")
+# A job whose worker was killed is taken over soon.
+QUICK = {"JOB_LEASE_SECONDS": "2"}
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """The service and what it stands on."""
+    folder = tmp_path_factory.mktemp("stack")
+    async with Stack(folder, services=SERVICES, gateway=False, extra_env={"integrations": QUICK}) as stack:
+        yield stack
+
+
+@pytest.fixture
+def workspace() -> str:
+    """A workspace that is empty."""
+    return f"w-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+async def callers(stack: Stack, workspace: str) -> AsyncIterator[Mapping[str, Caller]]:
+    """Services by name, called by somebody who may import in that workspace."""
+    signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
+    principal = Principal("ada", frozenset({"data_admin"}), workspace)
+    options = (("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100))
+    channels = {name: grpc.aio.insecure_channel(stack.address(name), options=options) for name in SERVICES}
+    yield {name: Caller(channel, signer, name, principal) for name, channel in channels.items()}
+    for channel in channels.values():
+        await channel.close()
+
+
+@pytest.fixture
+def integrations(callers: Mapping[str, Caller]) -> Caller:
+    return callers["integrations"]
+
+
+@pytest.fixture
+def ops(callers: Mapping[str, Caller]) -> Caller:
+    return callers["ops"]
+
+
+@pytest.fixture
+async def admin(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A superuser in the service's database, which sees the rows of all workspaces."""
+    connection = await asyncpg.connect(with_database(stack.admin_url, "integrations"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def database(stack: Stack) -> AsyncIterator[Database]:
+    """The service's database, as the service sees it."""
+    database = await Database.connect(stack.database_url("integrations"), size=2)
+    yield database
+    await database.close()

@@ -1,0 +1,139 @@
+"""Jobs get on, whatever dies and whatever is away, and what was done is done once."""
+
+import json
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+
+from devstack.stack import Stack
+from kit.database import Database
+from kit.errors import Problem
+from kit.unit_of_work import unit_of_work
+from opsfield.integrations.v1 import jobs_pb2, uploads_pb2
+from opsfield.integrations.v1.jobs_pb2 import Job
+from services.integrations.files import Files
+from services.integrations.jobs import callers as jobs_callers
+from services.integrations.jobs import store
+from services.integrations.jobs.steps import Step
+from services.integrations.jobs.store import Gain
+from services.integrations.jobs.worker import Worker
+from services.integrations.tests.caller import Caller, eventually
+from services.integrations.tests.conftest import QUICK
+
+Admin: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+def clients(count: int) -> bytes:
+    return "".join(["Id,Name\n", *(f"C-{n},Client {n}\n" for n in range(count))]).encode()
+
+
+# Of the units of work, the first two are those of the upload and the job itself; then it is taken, its rows are held,
+# and recorded, again and again.
+@pytest.mark.parametrize(
+    "point", ["after-commit:3", "before-commit:4", "after-commit:4", "before-commit:5", "after-commit:5"]
+)
+async def test_a_crash_at_any_commit_loses_and_doubles_nothing(
+    stack: Stack, integrations: Caller, ops: Caller, admin: Admin, point: str
+) -> None:
+    await stack.stop("integrations")
+    await stack.start("integrations", {**QUICK, "CRASH_AT": point})
+    try:
+        begun = await integrations.import_clients(clients(1100))
+        assert await stack.wait("integrations") == 137
+    finally:
+        await stack.start("integrations", QUICK)
+    ended = await integrations.ended(begun)
+    assert (ended.status, ended.rows_done, ended.rows_created) == (Job.SUCCEEDED, 1100, 1100)
+    assert await ops.client_count() == 1100
+    known = "SELECT count(*) FROM external_ids WHERE workspace_id = $1"
+    assert await admin.fetchval(known, integrations.principal.workspace_id) == 1100
+
+
+async def test_what_fails_while_ops_is_away_goes_on_where_it_stopped(
+    stack: Stack, integrations: Caller, ops: Caller
+) -> None:
+    await stack.stop("integrations")
+    await stack.start("integrations", {**QUICK, "JOB_PATIENCE_SECONDS": "0"})
+    await stack.stop("ops")
+    try:
+        begun = await integrations.import_clients(clients(700))
+        failed = await integrations.ended(begun)
+    finally:
+        await stack.start("ops")
+        await stack.stop("integrations")
+        await stack.start("integrations", QUICK)
+    assert (failed.status, failed.error_code) == (Job.FAILED, "dependency-unavailable")
+    await integrations.call("RetryJob", jobs_pb2.RetryJobRequest(id=begun.id))
+    ended = await integrations.ended(begun)
+    assert (ended.status, ended.rows_created, ended.retry_count) == (Job.SUCCEEDED, 700, 1)
+    assert (ended.HasField("error_code"), await ops.client_count()) == (False, 700)
+
+
+async def test_what_was_sent_too_long_ago_is_not_sent_again(
+    stack: Stack, integrations: Caller, ops: Caller, admin: Admin
+) -> None:
+    begun = await integrations.ended(await integrations.import_clients(b"Id\n1\n"))
+    assert (begun.status, begun.error_code) == (Job.FAILED, "columns-missing")
+    upload_id = await integrations.upload(clients(3))
+    sending = json.dumps({"since": "2020-01-01T00:00:00+00:00", "known": {}})
+    await admin.execute(
+        "UPDATE jobs SET upload_id = $2, sending = $3::jsonb WHERE id = $1", begun.id, upload_id, sending
+    )
+    await integrations.call("RetryJob", jobs_pb2.RetryJobRequest(id=begun.id))
+    ended = await integrations.ended(begun)
+    assert (ended.status, ended.error_code) == (Job.FAILED, "outcome-unknown")
+    assert await ops.client_count() == 0
+
+
+async def test_whoever_has_lost_the_lease_records_nothing(
+    stack: Stack, integrations: Caller, database: Database, admin: Admin, workspace: str
+) -> None:
+    await stack.stop("integrations")
+    try:
+        async with unit_of_work(database, jobs_callers.of_workspace(workspace), service="integrations") as work:
+            added = await store.add(work, of_type="export", kind="clients", in_format="csv")
+            other = await store.add(work, of_type="export", kind="clients", in_format="csv")
+        taken = []
+        for _ in range(2):
+            async with unit_of_work(database, jobs_callers.of_workspace(workspace), service="integrations") as work:
+                taken.append(await store.take(work, added.id, 60))
+                assert await store.take(work, added.id, 60) is None
+                assert await store.take(work, other.id, 60) is None, "one at a time in a workspace"
+            await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = $1", added.id)
+        early, late = taken
+        assert early is not None
+        assert late is not None
+        files = Files("memory:///")
+        relay = stack.database_url("integrations", "relay")
+        worker = Worker(database, relay, files, lambda job: None, slots=1, lease_seconds=60, patience=0)  # type: ignore[arg-type, return-value]
+        step = Step(Gain({"offset": 5}, 5), is_last=True, pieces=[b"x"])
+        assert await worker._record(early, step) is None
+        assert await worker._end(early, "failed") is None
+        recorded = await worker._record(late, step)
+        assert recorded is not None
+        assert (recorded.rows_done, recorded.status, recorded.artifact_parts) == (5, "succeeded", 1)
+    finally:
+        await stack.start("integrations", QUICK)
+
+
+async def test_uploads_that_no_import_uses_are_removed(
+    stack: Stack, integrations: Caller, admin: Admin, workspace: str
+) -> None:
+    unused = await integrations.upload(b"Id,Name\n1,Acme\n")
+    used = (await integrations.ended(await integrations.import_clients(clients(2)))).upload_id
+    folder = Path(stack.layout.artifacts) / workspace / "uploads"
+    assert (folder / unused).exists()
+    await admin.execute("UPDATE uploads SET extended_at = now() - interval '25 h' WHERE workspace_id = $1", workspace)
+
+    async def is_gone() -> bool:
+        try:
+            await integrations.call("GetUpload", uploads_pb2.GetUploadRequest(id=unused))
+        except Problem as problem:
+            return problem.status == 404
+        return False
+
+    await eventually(is_gone)
+    assert not list((folder / unused).glob("*"))
+    assert (await integrations.call("GetUpload", uploads_pb2.GetUploadRequest(id=used))).size > 0

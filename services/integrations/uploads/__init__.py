@@ -1,0 +1,1 @@
+"""Files that imports read, as they are brought."""

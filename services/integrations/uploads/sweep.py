@@ -1,0 +1,31 @@
+"""Uploads that no import uses are removed a day after their last part."""
+
+from datetime import timedelta
+
+from kit.call import Call
+from kit.database import Database
+from kit.identity import Principal
+from kit.ids import new_id
+from kit.sweeping import Sweep
+from kit.unit_of_work import unit_of_work
+from services.integrations.files import Files
+from services.integrations.uploads import store
+from services.integrations.uploads.handlers import folder
+
+_KEPT = timedelta(days=1)
+_DUE = "SELECT DISTINCT workspace_id FROM uploads WHERE NOT used AND extended_at <= $1::timestamptz - interval '1 day'"
+
+
+def upload_sweep(database: Database, relay_url: str, files: Files) -> Sweep:
+    async def remove_one(workspace_id: str) -> bool:
+        principal = Principal("service:integrations", workspace_id=workspace_id, service="integrations")
+        call = Call("sweep uploads", principal, new_id())
+        async with unit_of_work(database, call, service="integrations") as work:
+            upload_id = await store.lock_oldest_unused(work, work.now - _KEPT)
+            if upload_id is None:
+                return False
+            await files.delete(folder(workspace_id, upload_id))
+            await store.delete(work, upload_id)
+        return True
+
+    return Sweep("uploads", relay_url, _DUE, remove_one)
