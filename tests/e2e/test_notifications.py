@@ -65,7 +65,8 @@ def test_a_test_says_what_the_other_side_answers(admin: Api, receiver: Hook) -> 
     failed = admin.post(TEST, json={"channelId": channel_id, "title": "Hello"}).json()
     assert not failed["delivered"]
     assert "gone fishing" in failed["answer"]
-    assert_problem(admin.post(TEST, json={"channelId": "0190b0b0-0000-7000-8000-000000000000"}), 404, "not-found")
+    unknown = {"channelId": "0190b0b0-0000-7000-8000-000000000000"}
+    assert_problem(admin.post(TEST, json=unknown), 422, "validation-failed")
 
 
 def test_what_a_rule_matches_is_told_once(api: Api, admin: Api, receiver: Hook) -> None:

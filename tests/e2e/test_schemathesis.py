@@ -12,6 +12,9 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 def test_no_generated_request_breaks_the_contract(platform: Platform, api: Api) -> None:
     api.new_ticket()
+    with platform.api(("platform_admin",)) as admin:
+        # Without it, GitHub's webhook takes nothing: 503.
+        assert admin.post("/platform/secrets/github.webhook", json={"value": "x"}).status_code == 201
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), f"--config-file={CONFIG}", "run"),
         f"{platform.stack.base_url}/api/v1/openapi",
@@ -20,4 +23,6 @@ def test_no_generated_request_breaks_the_contract(platform: Platform, api: Api) 
         *("--max-examples=20", "--seed=1", "--max-failures=20", "--suppress-health-check=all", "--no-color"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
+    # Its warnings, of which there are many, come after what it has found.
+    found = done.stdout.partition("= WARNINGS =")[0]
+    assert done.returncode == 0, found[-12_000:] + done.stderr[-2_000:]

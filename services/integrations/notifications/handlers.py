@@ -3,7 +3,7 @@
 from typing import Any
 
 from kit.database import Session
-from kit.errors import NotFound
+from kit.errors import FieldError, Invalid, NotFound
 from kit.paging import Listing, page_of, sort_of
 from kit.secrets import SecretReader
 from kit.unit_of_work import UnitOfWork
@@ -44,7 +44,7 @@ class NotificationHandlers:
         """The key is claimed first, so that of two calls with one key one sends."""
         channel = await store.channel(work, request.channel_id)
         if channel is None:
-            raise NotFound(f"There is no notification channel {request.channel_id}.")
+            raise Invalid.fields(FieldError("channelId", "must name a notification channel"))
         title = request.title or _TITLE
         body = request.body or ("" if request.HasField("title") else _BODY)
         receipt = await deliver(self._secrets, self._sender, work.call.workspace_id, channel, title, body)

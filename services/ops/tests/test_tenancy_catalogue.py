@@ -85,7 +85,7 @@ async def test_every_table_has_one_policy_for_all_reads_and_writes_of_a_workspac
 SEEN_BY_RELAY = {
     "every service": {"outbox", "inbox", "idempotency_keys", "settings_copies"},
     "agent-runtime": {"agentfield_runs", "jobs", "nodes"},
-    "integrations": {"notifications"},
+    "integrations": {"jobs", "notifications", "uploads"},
     "ops": {"contracts", "invoices", "quotes", "tickets"},
     "platform": {"data_keys"},
     "telemetry": {"agents", "mass_silences", "silences"},
