@@ -30,9 +30,11 @@ AIM_RATE, AIM_MILLISECONDS = 300, 100
 _DONE = "SELECT count(*) FROM executions WHERE workspace_id = $1 AND status = 'succeeded'"
 _SEALED = "SELECT count(*) FROM audit_records WHERE workspace_id = $1 AND position IS NOT NULL"
 _PAST = """
-INSERT INTO executions SELECT (jsonb_populate_record(known, jsonb_build_object('id', gen_random_uuid()))).*
-FROM (SELECT * FROM executions WHERE workspace_id = $1 AND status = 'succeeded' LIMIT 1) AS known,
-    generate_series(1, $2::int)
+INSERT INTO executions SELECT past.* FROM (
+    SELECT to_jsonb(executions) AS known FROM executions WHERE workspace_id = $1 AND status = 'succeeded' LIMIT 1
+) AS one, generate_series(1, $2::int) AS number, jsonb_populate_record(
+    NULL::executions, known || jsonb_build_object('id', gen_random_uuid(), 'number', number)
+) AS past
 """
 
 
