@@ -26,7 +26,7 @@ class AgentProcess:
 
     def __init__(self, name: str, server: str, key: str, folder: Path, program: Path = PROGRAM) -> None:
         if not PYTHON.exists():
-            pytest.skip("`make .venv-agentfield/stamp` installs the SDK")
+            pytest.fail("The SDK is missing: `make test` and `make .venv-agentfield/stamp` install it.")
         self.name = name
         self.folder = folder
         self.port = _free_port()

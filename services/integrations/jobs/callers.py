@@ -9,8 +9,8 @@ from services.integrations.jobs.store import Job
 SERVICE = "integrations"
 
 
-def of_workspace(workspace_id: str) -> Call:
-    return Call("run jobs", Principal(f"service:{SERVICE}", workspace_id=workspace_id, service=SERVICE), ids.new_id())
+def of_workspace(workspace_id: str, doing: str = "run jobs") -> Call:
+    return Call(doing, Principal(f"service:{SERVICE}", workspace_id=workspace_id, service=SERVICE), ids.new_id())
 
 
 def of_job(job: Job) -> Call:

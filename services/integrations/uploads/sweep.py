@@ -2,13 +2,11 @@
 
 from datetime import timedelta
 
-from kit.call import Call
 from kit.database import Database
-from kit.identity import Principal
-from kit.ids import new_id
 from kit.sweeping import Sweep
 from kit.unit_of_work import unit_of_work
 from services.integrations.files import Files
+from services.integrations.jobs import callers
 from services.integrations.uploads import store
 from services.integrations.uploads.handlers import folder
 
@@ -18,9 +16,8 @@ _DUE = "SELECT DISTINCT workspace_id FROM uploads WHERE NOT used AND extended_at
 
 def upload_sweep(database: Database, relay_url: str, files: Files) -> Sweep:
     async def remove_one(workspace_id: str) -> bool:
-        principal = Principal("service:integrations", workspace_id=workspace_id, service="integrations")
-        call = Call("sweep uploads", principal, new_id())
-        async with unit_of_work(database, call, service="integrations") as work:
+        call = callers.of_workspace(workspace_id, "sweep uploads")
+        async with unit_of_work(database, call, service=callers.SERVICE) as work:
             upload_id = await store.lock_oldest_unused(work, work.now - _KEPT)
             if upload_id is None:
                 return False
