@@ -35,7 +35,7 @@ help: ## list what one can do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: run
-run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it
+run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it [KAFKA=apache]
 	@exec $(BIN)/python -m devstack run
 
 .PHONY: token
@@ -45,7 +45,7 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 		$(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(TTL),--ttl "$(TTL)")
 
 .PHONY: test
-test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"]
+test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"] [KAFKA=apache]
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint

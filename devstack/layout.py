@@ -41,7 +41,6 @@ class Layout:
         self.database_password = self.data / "database-password"
         self.database = self.data / "postgres"
         self.artifacts = self.data / "artifacts"
-        self.kafka_address = self.data / "kafka-address"
 
     def create(self) -> None:
         """Make the folders. Raises StackError where that is not possible."""

@@ -17,13 +17,15 @@ from types import TracebackType
 from typing import IO, Literal, Self
 
 from devstack import environment, health, keys, tokens
-from devstack.kafka import Kafka
+from devstack.broker import Kind, new_broker
 from devstack.layout import GATEWAY, KAFKA, POSTGRES, SERVICES, Layout, StackError, free_ports, port_is_free
 from devstack.lock import take_lock
 from devstack.postgres import Postgres
+from devstack.settings import DevstackSettings
 from devstack.supervisor import Child, describe_end, together
 from kit.bootstrap import Passwords, bootstrap_database
 from kit.migrate import upgrade
+from kit.settings import read
 
 READY_SECONDS = 60.0
 FIRST_PAUSE = 0.5
@@ -45,10 +47,12 @@ class Stack:
         services: Sequence[str] = SERVICES,
         gateway: bool = True,
         extra_env: Mapping[str, Mapping[str, str]] | None = None,
+        broker: Kind | None = None,
         restart: bool = False,
         report: Callable[[str], None] = lambda step: None,
     ) -> None:
-        """`port` 0 takes a free one; `extra_env` is by program; `restart` starts again what ends by itself.
+        """`port` 0 takes a free one; `extra_env` is by program; `broker` None is what KAFKA in the environment says;
+        `restart` starts again what ends by itself.
 
         `report` is told each step in one line.
         """
@@ -60,6 +64,7 @@ class Stack:
         self._demo = demo
         self._gateway = gateway
         self._extra = {name: dict(variables) for name, variables in (extra_env or {}).items()}
+        self._broker = broker or read(DevstackSettings).kafka
         self._restart = restart
         self._report = report
         self._lock: IO[str] | None = None
@@ -187,7 +192,7 @@ class Stack:
         for log in self.layout.logs.glob("*.log"):
             log.replace(log.with_suffix(".log.previous"))
         self._postgres = Postgres(self.layout, self._ports[POSTGRES])
-        self._kafka = Kafka(self.layout.kafka_address, self.layout.log(KAFKA), environment.base())
+        self._kafka = new_broker(self._broker, self.layout.data, self.layout.log(KAFKA))
         self._children |= {POSTGRES: self._postgres.child, KAFKA: self._kafka.child}
         self._report("starting PostgreSQL and Kafka")
         await together(self.start(POSTGRES), self.start(KAFKA))
@@ -255,9 +260,12 @@ class Stack:
                 await health.wait_for_service(child, self.address(name), READY_SECONDS)
 
     async def _start_kafka(self) -> None:
+        before = self.kafka_bootstrap
         await self._kafka.start()
         self.kafka_bootstrap = self._kafka.bootstrap
-        # The broker chooses its port anew each time, and a program learns it when it starts.
+        if self.kafka_bootstrap == before:
+            return
+        # The embedded broker chooses its port anew each time, and a program learns it when it starts.
         stale = [name for name in self.services if self.running(name)]
         for name in stale:
             await self.stop(name)
