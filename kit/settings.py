@@ -11,9 +11,10 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs. A service with settings of its own derives from this in its settings.py."""
+    """What every service needs; an empty variable counts as unset. A service with settings of its own derives from this
+    in its settings.py."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["development", "production"] = Field(
         description="`production` refuses what only suits a laptop."
