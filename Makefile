@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Where AgentField's SDK is installed, for the tests that run a real agent.
 SDK := .venv-agentfield
-CODE := $(wildcard kit gateway services devstack edge_agent tools tests bench)
+CODE := $(wildcard kit gateway services devstack deploy edge_agent tools tests bench)
 # Folders too: theirs is the date that changes when a file in them is removed.
 PROTOS := $(shell find protos -mindepth 1 -type d -o -name '*.proto')
 

@@ -39,7 +39,7 @@ class ServiceSettings(BaseSettings):
     jwt_audience: str = Field("opsfield", description="The `aud` of the bearer tokens it issues: the gateway's.")
     platform_address: str = Field(description="host:port (or a gRPC name) of the platform service.")
 
-    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: nothing is sent.")
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
 
     crash_at: str = Field(

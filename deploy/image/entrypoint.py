@@ -1,12 +1,12 @@
 #!/opt/opsfield/venv/bin/python
 """What the image starts: becomes the program that it is told the name of.
 
-    opsfield ops                one of the services, or the gateway
-    opsfield bootstrap ops      prepare a service's database (kit/bootstrap.py)
-    opsfield migrate ops        bring it to the newest schema (kit/migrate.py)
-    opsfield prepare ops        both
-    opsfield demo               load the demo workspace of ops; `demo portal`: that of the portal
-    opsfield health ADDRESS     ask a program whether it serves (kit/probe.py)
+opsfield ops                one of the services, or the gateway
+opsfield bootstrap ops      prepare a service's database (kit/bootstrap.py)
+opsfield migrate ops        bring it to the newest schema (kit/migrate.py)
+opsfield prepare ops        both
+opsfield demo               load the demo workspace of ops; `demo portal`: that of the portal
+opsfield health ADDRESS     ask a program whether it serves (kit/probe.py)
 """
 
 import os
