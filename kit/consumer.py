@@ -96,7 +96,7 @@ class Consumer:
             lag = Lag(consumer, name)
             measuring = asyncio.create_task(lag.run()) if metrics.enabled() else None
             try:
-                await self._read(consumer, producer)
+                await self._read(consumer, producer, lag)
             finally:
                 if measuring:
                     measuring.cancel()
@@ -104,16 +104,18 @@ class Consumer:
         finally:
             await stop(producer)
 
-    async def _read(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+    async def _read(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, lag: Lag) -> None:
         log.info("consumer at work", consumer=self._subscription.name, topics=sorted(self._subscription.handlers))
         clock = asyncio.get_running_loop().time
         last_progress = clock()
         while True:
             batches = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=100)
             for partition, records in batches.items():
+                lag.at(partition, records[0].offset)
                 for some in _chunks(records, self._subscription.together):
                     await self._take(some, producer)
                     await consumer.commit({partition: some[-1].offset + 1})
+                    lag.at(partition, some[-1].offset + 1)
                     faults.point("after-offset")
             if batches or not await _is_behind(consumer):
                 last_progress = clock()

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from kit import metrics
@@ -21,6 +21,12 @@ class Lag:
         self._consumer = consumer
         self._group = group
         self._behind: Counter[str] = Counter()
+        # Of partitions with events at hand: the first one that is not done. Kafka's client only knows what it gave out.
+        self._undone: dict[TopicPartition, int] = {}
+
+    def at(self, partition: TopicPartition, offset: int) -> None:
+        """All before this event is done."""
+        self._undone[partition] = offset
 
     async def run(self) -> None:
         """Never returns; what the broker does not say in time is not told."""
@@ -36,8 +42,11 @@ class Lag:
 
     async def _measure(self) -> Counter[str]:
         behind: Counter[str] = Counter()
-        for partition, end in (await self._consumer.end_offsets(self._consumer.assignment())).items():
-            behind[partition.topic] += max(0, end - await self._consumer.position(partition))
+        assigned = self._consumer.assignment()
+        self._undone = {partition: offset for partition, offset in self._undone.items() if partition in assigned}
+        for partition, end in (await self._consumer.end_offsets(assigned)).items():
+            at = self._undone.get(partition)
+            behind[partition.topic] += max(0, end - (await self._consumer.position(partition) if at is None else at))
         return behind
 
     def _tell(self) -> metrics.Measured:
