@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Where AgentField's SDK is installed, for the tests that run a real agent.
 SDK := .venv-agentfield
-CODE := $(wildcard kit gateway services devstack edge_agent tools tests bench)
+CODE := $(wildcard kit gateway services devstack deploy edge_agent tools tests bench)
 # Folders too: theirs is the date that changes when a file in them is removed.
 PROTOS := $(shell find protos -mindepth 1 -type d -o -name '*.proto')
 
@@ -71,6 +71,7 @@ bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform b
 .PHONY: requirements
 requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name
 	$(BIN)/uv pip compile $(PIN) requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile $(PIN) requirements-devstack.in --output-file requirements-devstack.txt
 	$(BIN)/uv pip compile $(PIN) requirements-dev.in --output-file requirements-dev.txt
 	$(BIN)/uv pip compile $(PIN) requirements-agentfield.in --output-file requirements-agentfield.txt
 
@@ -86,9 +87,9 @@ gen/descriptors.binpb: $(PROTOS) tools/protos.py | $(VENV)/runtime.stamp
 	@$(BIN)/python tools/protos.py
 
 # Two sets, so that running the platform installs no test tools. The larger one includes the smaller.
-$(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
+$(VENV)/runtime.stamp: requirements-devstack.txt | $(BIN)/python
 	@echo "installing what the platform needs (once; it takes a minute)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-devstack.txt
 	@touch $@
 
 $(VENV)/development.stamp: requirements-dev.txt | $(BIN)/python

@@ -10,6 +10,7 @@ While an event of a key waits or has failed, later events of that key wait behin
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from kit import faults
+from kit import faults, metrics
 from kit.database import DATABASE_ERRORS, relay_connection
 from kit.errors import Unavailable
 from kit.events import CONTENT_TYPE
@@ -158,6 +159,7 @@ class Relay:
             sent = [row["sequence"] for row, result in zip(ready, results, strict=True) if result is None]
             if sent:
                 await connection.execute(_PUBLISHED, sent)
+                _count(row for row, result in zip(ready, results, strict=True) if result is None)
             faults.point("after-acknowledge")
             for row, error in zip(ready, results, strict=True):
                 if isinstance(error, MessageSizeTooLargeError):
@@ -234,6 +236,12 @@ def _rounds(due: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
             rounds.append([])
         rounds[place].append(row)
     return rounds
+
+
+def _count(sent: Iterable[asyncpg.Record]) -> None:
+    if metrics.enabled():
+        for topic, many in Counter(row["topic"] for row in sent).items():
+            metrics.SENT.add(many, {"messaging.destination.name": topic})
 
 
 async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> None:

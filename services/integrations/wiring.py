@@ -17,7 +17,7 @@ from services.integrations.imports.importing import Import
 from services.integrations.jobs.handlers import JobHandlers
 from services.integrations.jobs.links import Links
 from services.integrations.jobs.steps import Run
-from services.integrations.jobs.store import Job
+from services.integrations.jobs.store import BACKLOG, Job
 from services.integrations.jobs.worker import Worker
 from services.integrations.notifications.consumer import subscription as notifications
 from services.integrations.notifications.delivery import Delivery
@@ -72,6 +72,7 @@ def wire(settings: Settings) -> Wire:
             subscriptions=(notifications(),),
             webhooks={_path("TakeGithubWebhook"): Webhook(settings.github_webhook_enabled, workspace_of)},
             loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run),
+            backlogs={BACKLOG: ("waiting", "running")},
         )
 
     return put_together

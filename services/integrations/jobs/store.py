@@ -25,6 +25,11 @@ LISTING = TableListing(
     nullable=frozenset({"started_at", "completed_at"}),
 )
 
+BACKLOG = """
+SELECT CASE status WHEN 'queued' THEN 'waiting' ELSE 'running' END AS state,
+    count(*) AS many, min(queued_at) AS oldest FROM jobs
+WHERE status IN ('queued', 'running') GROUP BY status
+"""
 _ADD = f"""
 INSERT INTO jobs (workspace_id, id, type, kind, format, upload_id, mapping, external_id_column, dry_run, q,
     correlation_id, created_at, created_by, queued_at)
