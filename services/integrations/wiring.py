@@ -81,7 +81,8 @@ def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     ops = OpsClient(foundation.services)
 
     def begin(job: Job) -> Run:
-        return Import(job, foundation.database, files, ops) if job.type == "import" else Export(job, ops)
+        work = Import if job.type == "import" else Export
+        return work(job, foundation.database, files, ops)
 
     return Worker(
         foundation.database,

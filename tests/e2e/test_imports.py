@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.platform import Api, Platform, assert_problem, eventually
@@ -187,6 +189,7 @@ def test_a_request_that_makes_no_sense_is_refused_with_paths(admin: Api) -> None
         ({"mapping": [*CLIENTS, {"column": "X", "field": "name"}]}, {"mapping[2].field"}),
         ({"mapping": CLIENTS[1:]}, {"mapping"}),
         ({"format": "xlsx"}, {"format"}),
+        ({"format": "parquet"}, {"format"}),
     ):
         problem = assert_problem(admin.post("/imports", json={**body, **wrong}), 422, "validation-failed")
         assert {error["path"] for error in problem["errors"]} == paths
@@ -234,6 +237,9 @@ def test_json_lines_there_and_back(platform: Platform, admin: Api) -> None:
     mapping = [{"column": "n", "field": "name"}, {"column": "address", "field": "billingAddress"}]
     begun = begin(admin, "clients", upload(admin, data.encode() + b'\n{"n": 1.5\n'), mapping, format="jsonl")
     assert counts(ended(admin, begun)) == (6, 5, 0, 1)
+    exported = ended(admin, admin.post("/exports", json={"kind": "clients", "format": "parquet"}).json())
+    table = pq.read_table(pa.BufferReader(artifact(platform, exported)))
+    assert sorted(table["name"].to_pylist()) == sorted(names)
     for form in ("csv", "jsonl"):
         found = ended(admin, admin.post("/exports", json={"kind": "clients", "format": form}).json())
         text = artifact(platform, found).decode()

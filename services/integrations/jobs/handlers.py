@@ -16,7 +16,11 @@ from services.integrations.jobs.store import Job
 from services.integrations.ops_kinds import OpsKind, all_kinds
 from services.integrations.uploads import store as uploads
 
-_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+_MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 
 class JobHandlers:
@@ -32,6 +36,8 @@ class JobHandlers:
             errors += mappings.errors_of(all_kinds()[request.kind], mapping, column)
         else:
             errors.append(_no_kind())
+        if request.format == pb2.Job.PARQUET:
+            errors.append(FieldError("format", "must be csv or jsonl: Parquet is only exported"))
         upload = await uploads.lock(work, request.upload_id)
         if upload is None:
             errors.append(FieldError("uploadId", "names no upload of this workspace"))

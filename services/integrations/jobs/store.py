@@ -74,6 +74,9 @@ INSERT INTO job_artifact_pieces (workspace_id, job_id, part, number, path) VALUE
 _PIECES = """
 SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 AND part = $3 ORDER BY number
 """
+_ALL_PIECES = """
+SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 ORDER BY part, number
+"""
 
 # Of all workspaces, as the relay's role: one of each in which none is being worked on.
 _OPEN = """
@@ -219,6 +222,11 @@ async def add_piece(work: UnitOfWork, job: Job, *, part: int, number: int, path:
 async def pieces(session: Session, job_id: str, part: int) -> list[str]:
     """Where the pieces of a part lie, in order."""
     return [row["path"] for row in await session.fetch(_PIECES, session.call.workspace_id, job_id, part)]
+
+
+async def all_pieces(session: Session, job_id: str) -> list[str]:
+    """Where the pieces of all parts lie, in order."""
+    return [row["path"] for row in await session.fetch(_ALL_PIECES, session.call.workspace_id, job_id)]
 
 
 async def waiting(connection: RelayConnection) -> list[tuple[str, str]]:

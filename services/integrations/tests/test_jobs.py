@@ -1,10 +1,14 @@
 """Jobs get on, whatever dies and whatever is away, and what was done is done once."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from devstack.stack import Stack
@@ -49,6 +53,37 @@ async def test_a_crash_at_any_commit_loses_and_doubles_nothing(
     assert await ops.client_count() == 1100
     known = "SELECT count(*) FROM external_ids WHERE workspace_id = $1"
     assert await admin.fetchval(known, integrations.principal.workspace_id) == 1100
+
+
+async def test_an_export_that_dies_midway_is_whole(stack: Stack, integrations: Caller, admin: Admin) -> None:
+    count = 2100
+    assert (await integrations.ended(await integrations.import_clients(clients(count)))).rows_created == count
+    for form, point in ((Job.CSV, "after-commit:3"), (Job.PARQUET, "before-commit:4")):
+        await stack.stop("integrations")
+        await stack.start("integrations", {**QUICK, "CRASH_AT": point})
+        try:
+            request = jobs_pb2.CreateExportRequest(kind="clients", format=form)
+            begun = await integrations.call("CreateExport", request)
+            assert await stack.wait("integrations") == 137
+        finally:
+            await stack.start("integrations", QUICK)
+        ended = await integrations.ended(begun)
+        assert (ended.status, ended.rows_done, ended.rows_total) == (Job.SUCCEEDED, count, count)
+        assert sorted(names_in(await artifact(stack, admin, ended), form)) == sorted(
+            f"Client {number}" for number in range(count)
+        )
+
+
+async def artifact(stack: Stack, admin: Admin, job: Job) -> bytes:
+    """Its pieces, put together."""
+    pieces = await admin.fetch("SELECT path FROM job_artifact_pieces WHERE job_id = $1 ORDER BY part, number", job.id)
+    return b"".join([(stack.layout.artifacts / piece["path"]).read_bytes() for piece in pieces])
+
+
+def names_in(data: bytes, form: int) -> list[str]:
+    if form == Job.PARQUET:
+        return [str(name) for name in pq.read_table(pa.BufferReader(data), columns=["name"])["name"].to_pylist()]
+    return [line["name"] for line in csv.DictReader(io.StringIO(data.decode()))]
 
 
 async def test_what_fails_while_ops_is_away_goes_on_where_it_stopped(
