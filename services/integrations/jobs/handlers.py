@@ -88,13 +88,15 @@ class JobHandlers:
 
     async def retry_job(self, request: pb2.RetryJobRequest, work: UnitOfWork) -> pb2.Job:
         job = _found(await store.lock(work, request.id), request.id)
-        rules.check_retry(job.status)
+        rules.check_retry(job.status, job.files_removed_at)
         work.audit(job.id, None)
         return _message(await store.requeue(work, job))
 
     async def get_job_artifact(self, request: pb2.GetJobArtifactRequest, session: Session) -> HttpBody:
         job_id = self._links.job_of(session.call.workspace_id, request.token)
         job = _found(await store.get(session, job_id), job_id)
+        if job.files_removed_at is not None:
+            raise NotFound(f"The artifact was removed on {job.files_removed_at:%Y-%m-%d}.", code="files-removed")
         paths = await store.pieces(session, job_id, request.part)
         if not paths:
             raise NotFound(f"The artifact has {job.artifact_parts} parts, counted from 0.")
@@ -156,6 +158,7 @@ def _message(job: Job) -> pb2.Job:
         queued_at=job.queued_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
+        files_removed_at=job.files_removed_at,
         created_at=job.created_at,
         created_by=job.created_by,
     )

@@ -17,7 +17,7 @@ RelayConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _COLUMNS = """workspace_id, id, type::text AS type, kind, format::text AS format, status::text AS status, upload_id,
 mapping, external_id_column, dry_run, q, rows_done, rows_total, rows_failed, rows_created, rows_updated, retry_count,
 error_code, error_message, cancel_requested, progress, sending, tries, lease, artifact_parts, artifact_filled,
-correlation_id, created_at, created_by, queued_at, started_at, completed_at"""
+correlation_id, created_at, created_by, queued_at, started_at, completed_at, files_removed_at"""
 LISTING = TableListing(
     "jobs",
     _COLUMNS,
@@ -78,6 +78,20 @@ _ALL_PIECES = """
 SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 ORDER BY part, number
 """
 
+_OLDEST_WITH_FILES = f"""
+SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND files_removed_at IS NULL AND completed_at <= $2
+ORDER BY completed_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+_DELETE_PIECES = "DELETE FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2"
+_FORGET_FILES = """
+UPDATE jobs SET files_removed_at = $3, artifact_parts = 0, artifact_filled = 0 WHERE workspace_id = $1 AND id = $2
+"""
+# Of all workspaces, as the relay's role: those with jobs that ended so many `days` before $1.
+DUE = """
+SELECT DISTINCT workspace_id FROM jobs
+WHERE files_removed_at IS NULL AND completed_at <= $1::timestamptz - make_interval(days => {days})
+"""
+
 # Of all workspaces, as the relay's role: one of each in which none is being worked on.
 _OPEN = """
 SELECT DISTINCT ON (workspace_id) workspace_id, id::text AS id, queued_at FROM jobs
@@ -125,6 +139,7 @@ class Job:
     queued_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    files_removed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -227,6 +242,17 @@ async def pieces(session: Session, job_id: str, part: int) -> list[str]:
 async def all_pieces(session: Session, job_id: str) -> list[str]:
     """Where the pieces of all parts lie, in order."""
     return [row["path"] for row in await session.fetch(_ALL_PIECES, session.call.workspace_id, job_id)]
+
+
+async def lock_oldest_with_files(work: UnitOfWork, before: datetime) -> Job | None:
+    """One that ended before then, whose files are there still."""
+    return _job(await work.fetchrow(_OLDEST_WITH_FILES, work.call.workspace_id, before))
+
+
+async def forget_files(work: UnitOfWork, job: Job) -> None:
+    """The job has none any more. It is locked."""
+    await work.execute(_DELETE_PIECES, job.workspace_id, job.id)
+    await work.execute(_FORGET_FILES, job.workspace_id, job.id, work.now)
 
 
 async def waiting(connection: RelayConnection) -> list[tuple[str, str]]:

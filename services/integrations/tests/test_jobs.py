@@ -172,3 +172,38 @@ async def test_uploads_that_no_import_uses_are_removed(
     await eventually(is_gone)
     assert not list((folder / unused).glob("*"))
     assert (await integrations.call("GetUpload", uploads_pb2.GetUploadRequest(id=used))).size > 0
+
+
+async def test_files_are_removed_a_while_after_the_end(
+    stack: Stack, integrations: Caller, admin: Admin, workspace: str
+) -> None:
+    done = await integrations.ended(await integrations.import_clients(b"Id,Name\n1,Acme\n2,\n"))
+    failed = await integrations.ended(await integrations.import_clients(b"Id\n1\n"))
+    young = await integrations.ended(await integrations.import_clients(b"Id,Name\n1,\n"))
+    folder = Path(stack.layout.artifacts) / workspace
+    left = folder / "jobs" / done.id / "a-lost-lease" / "000000000000-0"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    link = jobs_pb2.GetJobArtifactRequest(token=done.artifact_url.rpartition("/")[2])
+    assert b"Name" in (await integrations.call("GetJobArtifact", link)).data
+    await admin.execute("UPDATE uploads SET extended_at = now() - interval '31 d' WHERE workspace_id = $1", workspace)
+    await admin.execute(
+        "UPDATE jobs SET completed_at = now() - interval '31 d' WHERE id = ANY($1::uuid[])", [done.id, failed.id]
+    )
+
+    async def uploads_left() -> bool:
+        return [each.name for each in (folder / "uploads").iterdir() if any(each.iterdir())] == [young.upload_id]
+
+    await eventually(uploads_left)
+    assert not list((folder / "jobs" / done.id).glob("*/*"))
+    gone = await integrations.job(done)
+    assert (gone.artifact_url, gone.artifact_parts, gone.rows_failed) == ("", 0, 1)
+    assert gone.HasField("files_removed_at")
+    for name, request in (("GetJobArtifact", link), ("RetryJob", jobs_pb2.RetryJobRequest(id=failed.id))):
+        with pytest.raises(Problem) as problem:
+            await integrations.call(name, request)
+        assert problem.value.code == "files-removed"
+    assert (await integrations.job(young)).artifact_url
+    pieces = "SELECT count(*) FROM job_artifact_pieces WHERE job_id = $1"
+    assert await admin.fetchval(pieces, done.id) == 0
+    assert await admin.fetchval(pieces, young.id) == 1
