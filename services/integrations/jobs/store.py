@@ -17,7 +17,8 @@ RelayConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _COLUMNS = """workspace_id, id, type::text AS type, kind, format::text AS format, status::text AS status, upload_id,
 mapping, external_id_column, dry_run, q, rows_done, rows_total, rows_failed, rows_created, rows_updated, retry_count,
 error_code, error_message, cancel_requested, progress, sending, tries, lease, artifact_parts, artifact_filled,
-correlation_id, created_at, created_by, queued_at, started_at, completed_at, files_removed_at"""
+correlation_id, created_at, created_by, queued_at, started_at, completed_at, files_removed_at,
+profile, time_zone, defaults"""
 LISTING = TableListing(
     "jobs",
     _COLUMNS,
@@ -27,8 +28,8 @@ LISTING = TableListing(
 
 _ADD = f"""
 INSERT INTO jobs (workspace_id, id, type, kind, format, upload_id, mapping, external_id_column, dry_run, q,
-    correlation_id, created_at, created_by, queued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) RETURNING {_COLUMNS}
+    profile, time_zone, defaults, correlation_id, created_at, created_by, queued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $15) RETURNING {_COLUMNS}
 """
 _GET = f"SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND id = $2"
 _LOCK = f"{_GET} FOR UPDATE"
@@ -140,6 +141,9 @@ class Job:
     started_at: datetime | None
     completed_at: datetime | None
     files_removed_at: datetime | None
+    profile: str | None
+    time_zone: str | None
+    defaults: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -165,12 +169,16 @@ async def add(
     external_id_column: str | None = None,
     dry_run: bool = False,
     q: str | None = None,
+    profile: str | None = None,
+    time_zone: str | None = None,
+    defaults: Sequence[dict[str, str]] = (),
 ) -> Job:
     """A new job, queued."""
     call = work.call
     asked = (of_type, kind, in_format, upload_id, list(mapping), external_id_column, dry_run, q)
+    told = (profile, time_zone, list(defaults))
     known = (call.correlation_id, work.now, call.principal.subject)
-    return _sure(await work.fetchrow(_ADD, call.workspace_id, ids.new_id(), *asked, *known))
+    return _sure(await work.fetchrow(_ADD, call.workspace_id, ids.new_id(), *asked, *told, *known))
 
 
 async def get(session: Session, job_id: str) -> Job | None:
