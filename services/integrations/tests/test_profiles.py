@@ -5,6 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kit import json_encoding
 from opsfield.integrations.v1.jobs_pb2 import ColumnMapping, CreateImportRequest, DefaultValue, Job
@@ -144,6 +146,21 @@ def test_a_later_run_leaves_what_only_a_new_one_gets() -> None:
     rows.leave(row, PROFILES["itflow.tickets"].only_new)
     assert {"subject", "priority"} <= values(row).keys()
     assert values(row).keys().isdisjoint({"status", "description", "resolution"})
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_no_cell_makes_a_profile_fail(profile: Profile, data: st.DataObject) -> None:
+    columns = sorted((records(profile)[0].values or {}).keys())
+    anything = (
+        st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.lists(st.text(max_size=3), max_size=2)
+    )
+    cells = data.draw(st.dictionaries(st.sampled_from(columns), anything))
+    translated, problems = profile.translated(Record(cells, None, ""), Context("Acme", DUBLIN))
+    targets = targets_of(all_kinds()[profile.kind], profile.pairs)
+    row = rows.read(translated, 1, targets, profile.external_id, is_text=False, zone=DUBLIN)
+    assert all(isinstance(message, str) for _, message in [*problems, *row.problems])
 
 
 def test_columns_that_the_file_lacks_clear_nothing() -> None:
