@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_imports import artifact, counts, ended, total, upload
+from tests.imports import artifact, counts, ended, total, upload
 from tests.platform import Api, Platform
 
 DATA = Path(__file__).resolve().parents[1] / "data"
