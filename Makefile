@@ -68,6 +68,10 @@ protos: gen/descriptors.binpb ## generate code and descriptors from protos/
 bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform beside its limits and peers
 	@exec $(BIN)/python -m bench
 
+.PHONY: cluster-secrets
+cluster-secrets: $(VENV)/runtime.stamp gen/descriptors.binpb ## make the secrets of k8s/overlays/dev
+	@exec $(BIN)/python -m devstack cluster-secrets
+
 .PHONY: requirements
 requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name
 	$(BIN)/uv pip compile $(PIN) requirements.in --output-file requirements.txt
