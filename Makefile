@@ -24,6 +24,8 @@ AGENT ?=
 SUBJECT ?=
 TTL ?=
 ARGS ?=
+# How many of its files are tested at a time.
+JOBS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen:$(CURDIR)/edge_agent/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -46,7 +48,7 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 
 .PHONY: test
 test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"] [KAFKA=apache]
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and imports
