@@ -1,4 +1,4 @@
-"""Draws a dashboard as a page from what a Prometheus holds, where there is no Grafana: to see whether each panel's query
+"""Draws a dashboard as a page from what a Prometheus holds, where there is no Grafana: to see whether every query
 finds something, and for the pictures in docs/.
 
     python tools/draw_dashboard.py overview http://127.0.0.1:9090 > overview.html
