@@ -26,6 +26,8 @@ TTL ?=
 ARGS ?=
 # How many of its files are tested at a time.
 JOBS ?= 2
+IMAGE ?= opsfield:latest
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen:$(CURDIR)/edge_agent/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -73,6 +75,32 @@ bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform b
 .PHONY: cluster-secrets
 cluster-secrets: $(VENV)/runtime.stamp gen/descriptors.binpb ## make the secrets of k8s/overlays/dev
 	@exec $(BIN)/python -m devstack cluster-secrets
+
+.PHONY: image
+image: ## build the image of all programs [IMAGE=opsfield:latest]
+	docker build --file deploy/image/Dockerfile --tag "$(IMAGE)" --build-arg REVISION="$$(git rev-parse HEAD)" .
+
+.PHONY: standins
+standins: ## build stand-ins for its base images, on a machine that cannot pull any (as root) [ARGS=observability]
+	tools/standins/build $(ARGS)
+
+.PHONY: compose-secrets
+compose-secrets: $(VENV)/runtime.stamp gen/descriptors.binpb ## make what is missing of .compose (keys, passwords) and .env
+	@exec $(BIN)/python -m devstack compose-secrets
+
+.PHONY: up
+up: compose-secrets image ## start everything on Docker Compose
+	$(COMPOSE) up --detach
+
+.PHONY: down
+down: ## stop what `make up` started; its data stays
+	$(COMPOSE) down
+
+.PHONY: test-compose
+test-compose: $(VENV)/development.stamp gen/descriptors.binpb ## run the e2e tests against `RATE_LIMIT_PER_MINUTE=0 make up` [ARGS="-k name"]
+	@OPSFIELD_URL=http://127.0.0.1:8080 OPSFIELD_JWT_SECRET_FILE=.compose/jwt-dev-secret OPSFIELD_KAFKA=127.0.0.1:9094 \
+		OPSFIELD_TESTS_HOST=$$(docker network inspect opsfield_default --format '{{(index .IPAM.Config 0).Gateway}}') \
+		$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 .PHONY: requirements
 requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name

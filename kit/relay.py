@@ -22,7 +22,7 @@ from kit import faults, metrics
 from kit.database import DATABASE_ERRORS, relay_connection
 from kit.errors import Unavailable
 from kit.events import CONTENT_TYPE
-from kit.kafka import MAX_EVENT_BYTES, start_consumer, start_producer, stop
+from kit.kafka import MAX_EVENT_BYTES, follow, start_consumer, start_producer, stop
 from kit.logs import get_logger
 
 _BATCH = 500
@@ -151,6 +151,7 @@ class Relay:
     ) -> None:
         """Send in rounds, each with at most one event of a key, so that a later one never overtakes."""
         blocked: set[tuple[str, str]] = set()
+        await follow(producer, {row["topic"] for row in due})
         for batch in _rounds(due):
             ready = [row for row in batch if (row["topic"], row["key"]) not in blocked]
             faults.point("before-produce")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from kit import metrics
 
@@ -22,7 +22,7 @@ def measured(name: str, **attributes: str) -> float:
     underscores here); -1 when nothing has been told."""
     data = reader().get_metrics_data()
     found = [
-        point.count if isinstance(point, HistogramDataPoint) else point.value
+        point.value if isinstance(point, NumberDataPoint) else point.count
         for resource in (data.resource_metrics if data else ())
         for scope in resource.scope_metrics
         for metric in scope.metrics
