@@ -10,6 +10,9 @@ from kit.rpc import Handler, bind_service
 from kit.secrets import SecretReader
 from kit.webhooks import Webhook
 from kit.wiring import Foundation, Wire, Wiring
+from services.integrations.accounting.books import Opener
+from services.integrations.accounting.handlers import AccountingHandlers
+from services.integrations.accounting.syncing import Sync
 from services.integrations.exports.exporting import Export
 from services.integrations.files import Files
 from services.integrations.github.handlers import GithubHandlers
@@ -53,6 +56,7 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
         **bind_service(NAME, "NotificationService", NotificationHandlers(parts.secrets, parts.sender)),
         **bind_service(NAME, "UploadService", UploadHandlers(parts.files)),
         **bind_service(NAME, "JobService", JobHandlers(parts.files, parts.links)),
+        **bind_service(NAME, "AccountingService", AccountingHandlers(parts.settings)),
     }
 
 
@@ -79,9 +83,12 @@ def wire(settings: Settings) -> Wire:
 
 def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     ops = OpsClient(foundation.services)
+    opener = Opener(foundation.database, files, foundation.settings)
 
     def begin(job: Job) -> Run:
-        return Import(job, foundation.database, files, ops) if job.type == "import" else Export(job, ops)
+        if job.type == "import":
+            return Import(job, foundation.database, files, ops)
+        return Export(job, ops) if job.type == "export" else Sync(foundation.database, ops, opener.open)
 
     return Worker(
         foundation.database,

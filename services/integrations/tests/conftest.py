@@ -35,9 +35,9 @@ def workspace() -> str:
 
 @pytest.fixture
 async def callers(stack: Stack, workspace: str) -> AsyncIterator[Mapping[str, Caller]]:
-    """Services by name, called by somebody who may import in that workspace."""
+    """Services by name, called by somebody who may import, and keeps the books, in that workspace."""
     signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
-    principal = Principal("ada", frozenset({"data_admin"}), workspace)
+    principal = Principal("ada", frozenset({"data_admin", "billing"}), workspace)
     options = (("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100))
     channels = {name: grpc.aio.insecure_channel(stack.address(name), options=options) for name in SERVICES}
     yield {name: Caller(channel, signer, name, principal) for name, channel in channels.items()}
