@@ -35,12 +35,12 @@ class AccountingHandlers:
         )
         return message_of(job)
 
-    async def get_accounting(self, request: pb2.GetAccountingRequest, session: Session) -> pb2.Accounting:
+    async def get_accounting(self, request: pb2.GetAccountingRequest, session: Session) -> pb2.AccountingState:
         del request
         provider = await books.provider_of(self._settings, session.call.workspace_id)
         counts = await links.counts(session, provider)
         latest = await jobs.latest_of_provider(session, provider)
-        return pb2.Accounting(
+        return pb2.AccountingState(
             provider=provider,
             last_job_id=latest.job_id,
             last_synced_at=latest.succeeded_at,
