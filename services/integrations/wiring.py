@@ -7,11 +7,14 @@ from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind_service
+from kit.sealing import Seal
 from kit.secrets import SecretReader
 from kit.webhooks import Webhook
 from kit.wiring import Foundation, Wire, Wiring
 from services.integrations.accounting.books import Opener
+from services.integrations.accounting.connection import Connections
 from services.integrations.accounting.handlers import AccountingHandlers
+from services.integrations.accounting.quickbooks.books import Where
 from services.integrations.accounting.syncing import Sync
 from services.integrations.exports.exporting import Export
 from services.integrations.files import Files
@@ -83,7 +86,14 @@ def wire(settings: Settings) -> Wire:
 
 def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     ops = OpsClient(foundation.services)
-    opener = Opener(foundation.database, files, foundation.settings)
+    seal = Seal(foundation.services.signer.derived_key("accounting connections"))
+    opener = Opener(
+        foundation.database,
+        files,
+        foundation.settings,
+        Connections(foundation.database, foundation.secrets, seal),
+        Where(settings.quickbooks_url, settings.quickbooks_discovery_url, settings.accounting_seconds),
+    )
 
     def begin(job: Job) -> Run:
         if job.type == "import":

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from kit.database import Database
 from kit.live_settings import SettingsReader
 from opsfield.platform.v1.settings_pb2 import Accounting
+from services.integrations.accounting.connection import Connections
 from services.integrations.accounting.journal import bank_file
 from services.integrations.accounting.journal.bank_file import UnreadableFileError
 from services.integrations.accounting.journal.books import Journal
 from services.integrations.accounting.journal.rules import Accounts
 from services.integrations.accounting.port import Books, Incoming
+from services.integrations.accounting.quickbooks.books import QuickBooksBooks, Where
 from services.integrations.files import Files
 from services.integrations.jobs import callers
 from services.integrations.jobs.steps import JobFailedError
@@ -31,10 +33,15 @@ class Opener:
     database: Database
     files: Files
     settings: SettingsReader
+    connections: Connections
+    quickbooks: Where
 
     async def open(self, job: Job) -> Books:
         """Raises JobFailedError when that is not possible."""
         names = (await self.settings.workspace(job.workspace_id)).value.settings.accounting
+        if job.provider == "quickbooks":
+            item, codes = names.quickbooks_item, names.tax_codes
+            return QuickBooksBooks(job, self.connections, self.quickbooks, item=item, codes=codes)
         accounts = Accounts(names.receivable_account, names.revenue_account, names.tax_account, names.bank_account)
         return Journal(accounts, await self._told(job))
 

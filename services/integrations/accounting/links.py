@@ -17,6 +17,10 @@ _FIND_EXTERNAL = f"""
 SELECT {_COLUMNS} FROM accounting_links
 WHERE workspace_id = $1 AND provider = $2 AND kind = $3 AND external_id = ANY($4)
 """
+_FIND_PARTS = f"""
+SELECT {_COLUMNS} FROM accounting_links
+WHERE workspace_id = $1 AND provider = $2 AND kind = $3 AND (external_id = $4 OR starts_with(external_id, $4 || '/'))
+"""
 _PUT = """
 INSERT INTO accounting_links
     (workspace_id, provider, kind, resource_id, external_id, incoming, sent, version, created_at, updated_at)
@@ -46,6 +50,12 @@ async def find_external(session: Session, provider: str, kind: str, external_ids
     """By their id."""
     rows = await session.fetch(_FIND_EXTERNAL, session.call.workspace_id, provider, kind, list(external_ids))
     return {row["external_id"]: Link(**row) for row in rows}
+
+
+async def find_parts(session: Session, provider: str, kind: str, external_id: str) -> list[Link]:
+    """Of what has parts there: the link of each."""
+    rows = await session.fetch(_FIND_PARTS, session.call.workspace_id, provider, kind, external_id)
+    return [Link(**row) for row in rows]
 
 
 async def put(work: UnitOfWork, provider: str, kind: str, link: Link) -> None:

@@ -133,8 +133,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Incoming:
-    """A payment that was recorded there. `source`: as ops names its provider; `external_id`: the same whenever it is
-    told. Its invoice is named by our number or by its id there. `problem`: why it cannot be read."""
+    """A payment that was recorded there, or the part of one that is for one invoice. `source`: as ops names its
+    provider; `external_id`: the same whenever it is told, `<payment>/<part>` of a part. Its invoice is named by our
+    number or by its id there. `is_ours`: we have sent it. `is_deleted`: with all its parts. `problem`: why it cannot be
+    read."""
 
     source: str
     external_id: str
@@ -144,6 +146,7 @@ class Incoming:
     reference: str | None = None
     invoice_number: str | None = None
     invoice_external_id: str | None = None
+    is_ours: bool = False
     is_deleted: bool = False
     problem: str | None = None
 

@@ -33,17 +33,24 @@ class Taking:
 
     async def take_payment(self, found: Incoming) -> None:
         """Raises Unavailable, and the problem of ops where the same may be taken later."""
+        if found.is_deleted:
+            for part in await self._parts(found):
+                self._compare_payment(part, found)
+            return
         link = await self._link(found.source, "payments", found.external_id)
         if link is not None:
             self._compare_payment(link, found)
+            return
+        if found.is_ours:
+            # It was sent, and the step not recorded: whoever sends it again finds it.
             return
         if found.problem is not None:
             self._differs(found, "row-unreadable", found.problem)
             return
         invoice = await self._invoice_of(found)
-        if invoice is None or found.is_deleted:
+        if invoice is None:
             # Of an invoice that is none of ours, unless it says that it is.
-            if found.invoice_number is not None and not found.is_deleted:
+            if found.invoice_number is not None:
                 self._differs(found, "invoice-unknown", f"There is no invoice {found.invoice_number}.")
             return
         if found.currency and found.currency.upper() != invoice.currency:
@@ -109,6 +116,10 @@ class Taking:
     def _differs(self, found: Incoming, code: str, message: str, ours: str | None = None) -> None:
         self.outcome.done += 1
         self.outcome.differs(rules.incoming_difference(found, code, message, ours))
+
+    async def _parts(self, found: Incoming) -> list[Link]:
+        async with self.database.read(callers.of_job(self.job)) as session:
+            return await links.find_parts(session, found.source, "payments", found.external_id)
 
     async def _link(self, provider: str, kind: str, external_id: str) -> Link | None:
         for (of, which, _), link in self.outcome.links.items():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from kit import logs
 from kit.database import DATABASE_ERRORS, Database, relay_connection
-from kit.errors import Problem
+from kit.errors import Problem, TooManyRequests
 from kit.unit_of_work import unit_of_work
 from services.integrations.files import Files
 from services.integrations.jobs import callers, rules, store
@@ -145,6 +145,8 @@ class Worker:
             except Problem as problem:
                 if problem.status < 500 and problem.retry_after is None:
                     raise JobFailedError(problem.code, problem.detail) from problem
+                if problem.status == TooManyRequests.status and problem.retry_after:
+                    pause = max(pause, problem.retry_after)
                 if clock() + pause > give_up_at:
                     raise JobFailedError("dependency-unavailable", problem.detail) from problem
                 log.warning("job waits", job=job.id, reason=problem.detail)

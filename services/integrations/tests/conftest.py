@@ -37,7 +37,7 @@ def workspace() -> str:
 async def callers(stack: Stack, workspace: str) -> AsyncIterator[Mapping[str, Caller]]:
     """Services by name, called by somebody who may import, and keeps the books, in that workspace."""
     signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
-    principal = Principal("ada", frozenset({"data_admin", "billing"}), workspace)
+    principal = Principal("ada", frozenset({"data_admin", "billing", "integration_admin"}), workspace)
     options = (("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100))
     channels = {name: grpc.aio.insecure_channel(stack.address(name), options=options) for name in SERVICES}
     yield {name: Caller(channel, signer, name, principal) for name, channel in channels.items()}
