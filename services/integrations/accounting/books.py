@@ -11,7 +11,8 @@ from services.integrations.accounting.journal.bank_file import UnreadableFileErr
 from services.integrations.accounting.journal.books import Journal
 from services.integrations.accounting.journal.rules import Accounts
 from services.integrations.accounting.port import Books, Incoming
-from services.integrations.accounting.quickbooks.books import QuickBooksBooks, Where
+from services.integrations.accounting.quickbooks import books as quickbooks
+from services.integrations.accounting.xero import books as xero
 from services.integrations.files import Files
 from services.integrations.jobs import callers
 from services.integrations.jobs.steps import JobFailedError
@@ -34,14 +35,24 @@ class Opener:
     files: Files
     settings: SettingsReader
     connections: Connections
-    quickbooks: Where
+    quickbooks: quickbooks.Where
+    xero: xero.Where
 
     async def open(self, job: Job) -> Books:
         """Raises JobFailedError when that is not possible."""
         names = (await self.settings.workspace(job.workspace_id)).value.settings.accounting
         if job.provider == "quickbooks":
             item, codes = names.quickbooks_item, names.tax_codes
-            return QuickBooksBooks(job, self.connections, self.quickbooks, item=item, codes=codes)
+            return quickbooks.QuickBooksBooks(job, self.connections, self.quickbooks, item=item, codes=codes)
+        if job.provider == "xero":
+            return xero.XeroBooks(
+                job,
+                self.connections,
+                self.xero,
+                revenue=names.revenue_account,
+                bank=names.bank_account,
+                codes=names.tax_codes,
+            )
         accounts = Accounts(names.receivable_account, names.revenue_account, names.tax_account, names.bank_account)
         return Journal(accounts, await self._told(job))
 

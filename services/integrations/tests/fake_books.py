@@ -22,6 +22,9 @@ class FakeBooks:
 
     def __init__(self) -> None:
         self.port = 0
+        self.empty()
+
+    def empty(self) -> None:
         self.faults: dict[str, list[str]] = {}
         self.taken: Counter[str] = Counter()
         self.refresh_tokens = ["refresh-0"]

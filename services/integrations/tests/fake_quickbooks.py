@@ -18,8 +18,8 @@ _CONDITION = re.compile(r"([\w.]+) (=|>=) '((?:[^'\\]|\\.)*)'(?: AND )?")
 
 
 class FakeQuickBooks(FakeBooks):
-    def __init__(self) -> None:
-        super().__init__()
+    def empty(self) -> None:
+        super().empty()
         self.kept: dict[str, dict[str, Json]] = {
             "Customer": {},
             "Invoice": {},
