@@ -36,6 +36,10 @@ class Outcome:
         self.created += is_new
         self.updated += not is_new
 
+    def note(self, provider: str, kind: str, link: Link) -> None:
+        """What is known of it; nothing has become of it."""
+        self.links[provider, kind, link.resource_id] = link
+
     def differs(self, difference: Difference) -> None:
         self.differences[difference.kind, difference.subject] = difference
         self.failed += 1

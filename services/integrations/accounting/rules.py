@@ -59,6 +59,19 @@ def payment_as_sent(payment: Payment) -> dict[str, Any]:
     }
 
 
+def taken_as_sent(found: Incoming, invoice_id: str, like: str) -> dict[str, Any]:
+    """The same of one that came from there, on an invoice whose amounts are written `like` that. `kept`: here; `there`:
+    what it is there."""
+    amount = written(Decimal(found.amount), like)
+    return {"amount": amount, "kept": amount, "refunds": 0, "invoice_id": invoice_id, "there": amount}
+
+
+def written(amount: Decimal, like: str) -> str:
+    """With as many decimals as that one has, if they suffice."""
+    rounded = amount.quantize(Decimal(like))
+    return f"{rounded if rounded == amount else amount:f}"
+
+
 def is_done(link: Link | None, wanted: dict[str, Any]) -> bool:
     """Whether the other side knows all of it."""
     return link is not None and link.sent == wanted
@@ -94,7 +107,7 @@ def invoice_difference(link: Link, found: InvoiceThere) -> Difference | None:
     if found.is_void:
         return _differs(link, "invoices", "invoice-voided", f"{number} is void or deleted there.", total, "void")
     if found.total != Decimal(link.sent["total"]):
-        theirs = f"{found.total} {link.sent['currency']}"
+        theirs = f"{written(found.total, link.sent['total'])} {link.sent['currency']}"
         return _differs(link, "invoices", "invoice-changed", f"{number} has another total there.", total, theirs)
     return None
 
@@ -108,14 +121,40 @@ def total_difference(link: Link, total: Decimal) -> Difference | None:
 def payment_difference(link: Link, found: Incoming) -> Difference | None:
     """What a payment that both sides know is there that it is not here."""
     ours = Decimal(link.sent["kept"])
+    if amount_there(found) == ours:
+        return None
     if found.is_deleted:
-        if ours == 0:
-            return None
         return _differs(link, "payments", "payment-deleted", "The payment was deleted there.", str(ours), "deleted")
-    if Decimal(found.amount) != ours:
-        message = "The payment has another amount there."
-        return _differs(link, "payments", "payment-changed", message, str(ours), found.amount)
-    return None
+    message = "The payment has another amount there."
+    return _differs(
+        link,
+        "payments",
+        "payment-changed",
+        message,
+        link.sent["kept"],
+        written(Decimal(found.amount), link.sent["kept"]),
+    )
+
+
+def amount_there(found: Incoming) -> Decimal:
+    """Nothing, once it is deleted."""
+    return Decimal(0) if found.is_deleted else Decimal(found.amount)
+
+
+def refund_difference(payment: Payment, link: Link) -> Difference | None:
+    """What was given back here of a payment that came from there."""
+    if payment.kept == Decimal(link.sent["there"]) or not payment.refunds:
+        return None
+    return Difference(
+        "refunded-here",
+        "payments",
+        payment.id,
+        "The payment was recorded there, and refunded here: record the refund there.",
+        resource_id=payment.id,
+        external_id=link.external_id,
+        ours=str(payment.kept),
+        theirs=written(Decimal(link.sent["there"]), str(payment.kept)),
+    )
 
 
 def _differs(link: Link, kind: str, code: str, message: str, ours: str, theirs: str) -> Difference:

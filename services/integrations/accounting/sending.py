@@ -1,7 +1,8 @@
 """What is ours goes out: clients, invoices, payments, whatever of them the other side does not know yet."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
@@ -10,7 +11,7 @@ from kit.database import Database
 from kit.errors import NotFound
 from services.integrations.accounting import links, reading, rules
 from services.integrations.accounting.outcome import Outcome
-from services.integrations.accounting.port import Books, Customer, Link, RefusedError, Sent
+from services.integrations.accounting.port import Books, Customer, Link, Payment, RefusedError, Sent
 from services.integrations.accounting.rules import Difference
 from services.integrations.jobs import callers
 from services.integrations.jobs.store import Job
@@ -81,13 +82,8 @@ class Sending:
         payment = reading.payment(message)
         if payment is None:
             return None
-        link = await self._link("payments", payment.id)
         if rules.is_theirs(payment, self.books.name):
-            self.outcome.done += 1
-            self.outcome.solve("payments", payment.id)
-            if payment.refunds:
-                self._refuse("payments", payment.id, link, _refunded_here(str(payment.kept)))
-            return link
+            return await self._compare_payment(payment)
 
         async def put(link: Link | None) -> Sent | None:
             customer = await self._customer_of(payment.client_id)
@@ -95,6 +91,20 @@ class Sending:
             return await self.books.put_payment(payment, invoice, customer, link)
 
         return await self._put("payments", payment.id, rules.payment_as_sent(payment), put)
+
+    async def _compare_payment(self, payment: Payment) -> Link | None:
+        """One that came from there does not go back; what was given back of it since is for a person to record."""
+        self.outcome.done += 1
+        self.outcome.solve("payments", payment.id)
+        link = await self._link("payments", payment.id)
+        if link is None:
+            return None
+        self.outcome.note(self.books.name, "payments", replace(link, sent={**link.sent, "kept": str(payment.kept)}))
+        if difference := rules.refund_difference(payment, link):
+            self.outcome.differs(difference)
+        elif payment.kept == Decimal(link.sent["there"]):
+            self.outcome.solve("payments", rules.there(link))
+        return link
 
     async def _put(
         self,
@@ -167,9 +177,3 @@ class Sending:
             found = await links.find_external(session, self.books.name, "clients", [sent.external_id])
         others = [*found.values(), *(link for (_, kind, _), link in self.outcome.links.items() if kind == "clients")]
         return any(each.external_id == sent.external_id and each.resource_id != customer.id for each in others)
-
-
-def _refunded_here(kept: str) -> RefusedError:
-    return RefusedError(
-        "refunded-here", "The payment was recorded there, and refunded here: record the refund there.", ours=kept
-    )

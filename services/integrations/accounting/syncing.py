@@ -10,6 +10,7 @@ from typing import Any
 
 from kit import clock
 from kit.database import Database
+from kit.errors import Invalid
 from services.integrations.accounting import conflicts, links, rules
 from services.integrations.accounting.journal import report
 from services.integrations.accounting.journal import store as journal
@@ -69,7 +70,7 @@ class Sync:
                 start = rules.since(await links.cursor(session, books.name, kind))
             progress = {**progress, "since": start.isoformat() if start else None}
         since = datetime.fromisoformat(progress["since"]) if progress["since"] else None
-        found = await self._ops.latest(job, all_kinds()[kind], offset=offset, limit=books.most)
+        found, is_last = await self._page(job, kind, offset, books.most)
         changed = [each.updated_at.ToDatetime(tzinfo=UTC) for each in found]
         if changed:
             progress.setdefault("up_to", changed[0].isoformat())
@@ -78,11 +79,24 @@ class Sync:
         await sending.know(kind, [each.id for each in found[:count]])
         for message in reversed(found[:count]):
             await sending.send(kind, message)
-        if count == books.most:
+        if count == len(found) and not is_last:
             return {**progress, "offset": offset + count}
         if "up_to" in progress:
             outcome.cursors[kind] = datetime.fromisoformat(progress["up_to"])
         return None
+
+    async def _page(self, job: Job, kind: str, offset: int, limit: int) -> tuple[list[Any], bool]:
+        """With whether there are no more."""
+        while True:
+            try:
+                found = await self._ops.latest(job, all_kinds()[kind], offset=offset, limit=limit)
+            except Invalid:
+                # So many of them are more than fits into one answer.
+                if limit == 1:
+                    raise
+                limit //= 2
+            else:
+                return found, len(found) < limit
 
     async def _take(self, job: Job, books: Books, progress: Progress, outcome: Outcome) -> Progress | None:
         page = progress.get("page", 0)

@@ -1,7 +1,7 @@
 """What was recorded there comes in: payments become payments of ops, once each; what else has changed there is
 compared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit.database import Database
 from kit.errors import Problem
@@ -66,8 +66,9 @@ class Taking:
             return
         self.outcome.done += 1
         self.outcome.solve("incoming", found.external_id)
-        sent = {"amount": found.amount, "kept": found.amount, "refunds": 0, "invoice_id": invoice.id}
-        taken = Link(payment_id, found.external_id, sent, incoming=True)
+        taken = Link(
+            payment_id, found.external_id, rules.taken_as_sent(found, invoice.id, invoice.total), incoming=True
+        )
         self.outcome.link(found.source, "payments", taken, is_new=True)
 
     async def _booked(self, found: Incoming) -> str | None:
@@ -100,8 +101,11 @@ class Taking:
         if difference is not None:
             self.outcome.differs(difference)
         else:
-            self.outcome.solve("payments", rules.there(link))
+            self.outcome.solve("payments", rules.there(link), link.resource_id)
             self.outcome.solve("incoming", found.external_id)
+        if link.incoming and found.source == self.books.name:
+            sent = {**link.sent, "there": str(rules.amount_there(found))}
+            self.outcome.note(found.source, "payments", replace(link, sent=sent))
 
     async def _compare(self, found: InvoiceThere) -> None:
         link = await self._link(self.books.name, "invoices", found.external_id)

@@ -104,6 +104,8 @@ class QuickBooksBooks:
             made = found[0] if found else await self._put("Payment", body, payment.id)
             return _sent_part(made, invoice)
         current = await self._current("Payment", link.external_id.partition("/")[0])
+        if current is None and not payment.kept:
+            return Sent(link.external_id)
         if current is None:
             raise RefusedError("payment-deleted", "The payment was deleted there.", ours=str(payment.kept))
         kept = bodies.kept_of(current)

@@ -97,7 +97,7 @@ class XeroBooks:
             return Sent(found.payment_id)
         if link is not None:
             sent = Decimal(link.sent["kept"])
-            if found is None and sent:
+            if found is None and sent and payment.kept:
                 raise RefusedError("payment-deleted", "The payment was deleted there.", ours=str(payment.kept))
             if found is not None and found.amount != sent:
                 message = "The payment was changed there."
