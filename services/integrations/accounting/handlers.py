@@ -44,7 +44,7 @@ class AccountingHandlers:
             provider=provider,
             last_job_id=latest.job_id,
             last_synced_at=latest.succeeded_at,
-            cursor=await links.oldest_cursor(session, provider),
+            cursor=await links.latest_cursor(session, provider),
             clients=counts.get("clients", 0),
             invoices=counts.get("invoices", 0),
             payments=counts.get("payments", 0),

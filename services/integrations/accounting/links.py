@@ -37,7 +37,9 @@ _SET_CURSOR = """
 INSERT INTO accounting_cursors AS known (workspace_id, provider, kind, up_to) VALUES ($1, $2, $3, $4)
 ON CONFLICT (workspace_id, provider, kind) DO UPDATE SET up_to = greatest(known.up_to, excluded.up_to)
 """
-_OLDEST_CURSOR = "SELECT min(up_to) FROM accounting_cursors WHERE workspace_id = $1 AND provider = $2"
+_LATEST_CURSOR = """
+SELECT max(up_to) FROM accounting_cursors WHERE workspace_id = $1 AND provider = $2 AND kind <> 'incoming'
+"""
 
 
 async def find(session: Session, provider: str, kind: str, resource_ids: Collection[str]) -> dict[str, Link]:
@@ -78,6 +80,7 @@ async def set_cursor(work: UnitOfWork, provider: str, kind: str, up_to: datetime
     await work.execute(_SET_CURSOR, work.call.workspace_id, provider, kind, up_to)
 
 
-async def oldest_cursor(session: Session, provider: str) -> datetime | None:
-    found: datetime | None = await session.fetchval(_OLDEST_CURSOR, session.call.workspace_id, provider)
+async def latest_cursor(session: Session, provider: str) -> datetime | None:
+    """Of what goes out."""
+    found: datetime | None = await session.fetchval(_LATEST_CURSOR, session.call.workspace_id, provider)
     return found

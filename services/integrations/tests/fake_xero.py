@@ -91,6 +91,8 @@ class FakeXero(FakeBooks):
             if sum(Decimal(str(each["Amount"])) for each in paid) + Decimal(sent["Amount"]) > invoice["Total"]:
                 return 400, _wrong("Payment amount exceeds the amount outstanding on this document")
             sent = {**sent, "PaymentType": "ACCRECPAYMENT", "Status": "AUTHORISED"}
+        if kind == "Payments" and known is not None and known["Status"] == "DELETED":
+            return 400, _wrong("This payment has already been deleted")
         if kind == "Invoices" and known is None:
             for line in sent["LineItems"]:
                 if Decimal(line["Quantity"]) * Decimal(line["UnitAmount"]) != Decimal(line["LineAmount"]):

@@ -85,13 +85,20 @@ async def test_what_changes_here_changes_there(desk: Desk, fake: FakeXero) -> No
     await desk.synced()
     await desk.refund(payment.id, "20")
     await desk.void(second.id)
+    # Deleted, and made anew: both answers are lost.
+    fake.faults = {"Payments": ["drop", "drop"]}
     assert counts(await desk.synced()) == (0, 2, 0)
     left = [each["Amount"] for each in fake.kept["Payments"].values() if each["Status"] == "AUTHORISED"]
     assert left == [Decimal(30)]
-    assert fake.taken["VOIDED Invoices"] == 1
-    await desk.refund(payment.id, "30")
+    assert (fake.taken["VOIDED Invoices"], fake.taken["DELETED Payments"], fake.taken["create Payments"]) == (1, 1, 2)
+    [again] = [each for each in fake.kept["Payments"].values() if each["Status"] == "AUTHORISED"]
+    fake.change("Payments", again["PaymentID"], Status="DELETED")
+    await desk.refund(payment.id, "10")
     await desk.synced()
-    assert fake.taken["DELETED Payments"] == 2
+    assert {each.code for each in await desk.conflicts()} == {"payment-deleted"}
+    await desk.refund(payment.id, "20")
+    await desk.synced()
+    assert fake.taken["create Payments"] == 2
     assert counts(await desk.synced()) == (0, 0, 0)
     assert await desk.conflicts() == []
 

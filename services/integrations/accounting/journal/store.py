@@ -57,6 +57,8 @@ async def add(work: UnitOfWork, entries: Sequence[Entry], *, after: int, job_id:
     workspace_id = work.call.workspace_id
     if not await work.fetchval(_COUNT_ON, workspace_id, after, after + len(entries)):
         raise OutOfStepError
+    # In order, so that the lines of one instant are listed as they were booked.
+    line_ids = iter(sorted(ids.new_id() for entry in entries for _ in entry.postings))
     for number, entry in enumerate(entries, after + 1):
         about = (entry.client_id, entry.invoice_id, entry.invoice_number, entry.payment_id, entry.event)
         named = (workspace_id, number, entry.date, entry.currency, entry.description)
@@ -66,7 +68,7 @@ async def add(work: UnitOfWork, entries: Sequence[Entry], *, after: int, job_id:
             _ADD_LINES,
             workspace_id,
             number,
-            [ids.new_id() for _ in postings],
+            [next(line_ids) for _ in postings],
             list(range(1, len(postings) + 1)),
             [each.account for each in postings],
             [max(each.amount, 0) for each in postings],

@@ -98,13 +98,12 @@ class XeroBooks:
         if link is not None:
             sent = Decimal(link.sent["kept"])
             if found is None and sent and payment.kept:
-                raise RefusedError("payment-deleted", "The payment was deleted there.", ours=str(payment.kept))
+                await self._deleted_by_us(payment, link)
             if found is not None and found.amount != sent:
                 message = "The payment was changed there."
                 raise RefusedError("payment-changed", message, ours=str(payment.kept), theirs=str(found.amount))
         if found is not None:
-            step, body = f"payment/{payment.id}/{found.payment_id}", PaymentDelete(status="DELETED")
-            await self._put(AccountingApi.delete_payment, step, found.payment_id, body)
+            await self._delete(payment, found.payment_id)
         if not payment.kept:
             return Sent(link.external_id) if link else None
         body = models.payment(payment, invoice.external_id, self._bank)
@@ -122,6 +121,18 @@ class XeroBooks:
             [models.incoming(each) for each in payments],
             max(len(invoices), len(payments)) < _PAGE,
         )
+
+    async def _deleted_by_us(self, payment: Payment, link: Link) -> None:
+        """Raises RefusedError unless this job has deleted it: only then the same key gets the first answer."""
+        try:
+            await self._delete(payment, link.external_id)
+        except RefusedError as error:
+            message = "The payment was deleted there."
+            raise RefusedError("payment-deleted", message, ours=str(payment.kept)) from error
+
+    async def _delete(self, payment: Payment, payment_id: str) -> None:
+        step, body = f"payment/{payment.id}/{payment_id}", PaymentDelete(status="DELETED")
+        await self._put(AccountingApi.delete_payment, step, payment_id, body)
 
     async def _payment_of(self, payment: Payment, invoice: Link) -> Any:
         where = f'Invoice.InvoiceID==guid("{invoice.external_id}") AND Status=="AUTHORISED"'
