@@ -12,11 +12,9 @@ from kit.secrets import SecretReader
 from kit.webhooks import Webhook
 from kit.wiring import Foundation, Wire, Wiring
 from services.integrations.accounting.books import Opener
-from services.integrations.accounting.connection import Connections
+from services.integrations.accounting.connection import Connections, Where
 from services.integrations.accounting.handlers import AccountingHandlers
-from services.integrations.accounting.quickbooks import books as quickbooks
 from services.integrations.accounting.syncing import Sync
-from services.integrations.accounting.xero import books as xero
 from services.integrations.exports.exporting import Export
 from services.integrations.files import Files
 from services.integrations.github.handlers import GithubHandlers
@@ -93,8 +91,8 @@ def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
         files,
         foundation.settings,
         Connections(foundation.database, foundation.secrets, seal),
-        quickbooks.Where(settings.quickbooks_url, settings.quickbooks_discovery_url, settings.accounting_seconds),
-        xero.Where(settings.xero_url, settings.xero_token_url, settings.accounting_seconds),
+        Where(settings.quickbooks_url, settings.quickbooks_discovery_url, settings.accounting_seconds),
+        Where(settings.xero_url, settings.xero_token_url, settings.accounting_seconds),
     )
 
     def begin(job: Job) -> Run:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from kit.database import Database
 from kit.live_settings import SettingsReader
 from opsfield.platform.v1.settings_pb2 import Accounting
-from services.integrations.accounting.connection import Connections
+from services.integrations.accounting.connection import Connections, Where
 from services.integrations.accounting.journal import bank_file
 from services.integrations.accounting.journal.bank_file import UnreadableFileError
 from services.integrations.accounting.journal.books import Journal
 from services.integrations.accounting.journal.rules import Accounts
 from services.integrations.accounting.port import Books, Incoming
-from services.integrations.accounting.quickbooks import books as quickbooks
-from services.integrations.accounting.xero import books as xero
 from services.integrations.files import Files
 from services.integrations.jobs import callers
 from services.integrations.jobs.steps import JobFailedError
@@ -35,24 +33,23 @@ class Opener:
     files: Files
     settings: SettingsReader
     connections: Connections
-    quickbooks: quickbooks.Where
-    xero: xero.Where
+    quickbooks: Where
+    xero: Where
 
     async def open(self, job: Job) -> Books:
         """Raises JobFailedError when that is not possible."""
         names = (await self.settings.workspace(job.workspace_id)).value.settings.accounting
+        # Their SDKs are large: they are loaded by those who use them.
         if job.provider == "quickbooks":
+            from services.integrations.accounting.quickbooks.books import QuickBooksBooks
+
             item, codes = names.quickbooks_item, names.tax_codes
-            return quickbooks.QuickBooksBooks(job, self.connections, self.quickbooks, item=item, codes=codes)
+            return QuickBooksBooks(job, self.connections, self.quickbooks, item=item, codes=codes)
         if job.provider == "xero":
-            return xero.XeroBooks(
-                job,
-                self.connections,
-                self.xero,
-                revenue=names.revenue_account,
-                bank=names.bank_account,
-                codes=names.tax_codes,
-            )
+            from services.integrations.accounting.xero.books import XeroBooks
+
+            revenue, bank, codes = names.revenue_account, names.bank_account, names.tax_codes
+            return XeroBooks(job, self.connections, self.xero, revenue=revenue, bank=bank, codes=codes)
         accounts = Accounts(names.receivable_account, names.revenue_account, names.tax_account, names.bank_account)
         return Journal(accounts, await self._told(job))
 

@@ -30,6 +30,15 @@ class Credentials:
 
 
 @dataclass(frozen=True)
+class Where:
+    """`base_url`: of the API; `token_url`: where tokens are, or the document that tells; `seconds`: for each answer."""
+
+    base_url: str
+    token_url: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Connections:
     """Of all workspaces."""
 

@@ -5,7 +5,6 @@ the note that it carries. So neither a lost answer nor a crash makes it be there
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from quickbooks.exceptions import AuthorizationException, QuickbooksException
 
 from kit import clock, ids, json_encoding
 from kit.errors import Unavailable
-from services.integrations.accounting.connection import Connections, reconnect_needed
+from services.integrations.accounting.connection import Connections, Where, reconnect_needed
 from services.integrations.accounting.port import Changes, Customer, Invoice, Link, Payment, RefusedError, Sent
 from services.integrations.accounting.quickbooks import bodies
 from services.integrations.accounting.quickbooks.bodies import Json
@@ -30,16 +29,6 @@ _UNREADABLE = 10000
 _LONGEST_REQUEST_ID = 50
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Where:
-    """`base_url`: of the API; `discovery_url`: of the document that tells where tokens are; `seconds`: for each
-    answer."""
-
-    base_url: str
-    discovery_url: str
-    seconds: float
 
 
 class QuickBooksBooks:
@@ -203,7 +192,7 @@ class QuickBooksBooks:
             connect,
             credentials,
             base_url=self._where.base_url,
-            discovery_url=self._where.discovery_url,
+            discovery_url=self._where.token_url,
             seconds=self._where.seconds,
         )
         if token != credentials.refresh_token:

@@ -1,18 +1,14 @@
 """QuickBooks' SDK, as it is used here: with time limits, and with what can be tried again told from what cannot."""
 
-import warnings
 from typing import Any
 
 import requests
 from intuitlib.client import AuthClient
 from intuitlib.exceptions import AuthClientError
+from quickbooks import QuickBooks
 
 from kit.errors import TooManyRequests, Unavailable
 from services.integrations.accounting.connection import Credentials, reconnect_needed
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from quickbooks import QuickBooks
 
 _PATIENCE_OF_429 = 60
 _MINOR_VERSION = 75

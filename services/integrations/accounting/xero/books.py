@@ -5,7 +5,6 @@ its number, a payment by the reference that it carries. So neither a lost answer
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,22 +14,13 @@ from xero_python.accounting import Invoice as XeroInvoice
 from xero_python.exceptions import NotFoundException
 
 from kit import ids
-from services.integrations.accounting.connection import Connections, reconnect_needed
+from services.integrations.accounting.connection import Connections, Where, reconnect_needed
 from services.integrations.accounting.port import Changes, Customer, Invoice, Link, Payment, RefusedError, Sent
 from services.integrations.accounting.xero import models
 from services.integrations.accounting.xero.client import Client, SessionEndedError, connect
 from services.integrations.jobs.store import Job
 
 _PAGE = 100
-
-
-@dataclass(frozen=True)
-class Where:
-    """`base_url`: of the API; `token_url`: where tokens are; `seconds`: for each answer."""
-
-    base_url: str
-    token_url: str
-    seconds: float
 
 
 class XeroBooks:
