@@ -7,15 +7,21 @@ from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind_service
+from kit.sealing import Seal
 from kit.secrets import SecretReader
 from kit.webhooks import Webhook
 from kit.wiring import Foundation, Wire, Wiring
+from services.integrations.accounting.books import Opener
+from services.integrations.accounting.connection import Connections, Where
+from services.integrations.accounting.handlers import AccountingHandlers
+from services.integrations.accounting.syncing import Sync
 from services.integrations.exports.exporting import Export
 from services.integrations.files import Files
 from services.integrations.github.handlers import GithubHandlers
 from services.integrations.imports.importing import Import
 from services.integrations.jobs.handlers import JobHandlers
 from services.integrations.jobs.links import Links
+from services.integrations.jobs.rules import SYNC
 from services.integrations.jobs.steps import Run
 from services.integrations.jobs.store import BACKLOG, Job
 from services.integrations.jobs.sweep import file_sweeps
@@ -54,6 +60,7 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
         **bind_service(NAME, "NotificationService", NotificationHandlers(parts.secrets, parts.sender)),
         **bind_service(NAME, "UploadService", UploadHandlers(parts.files)),
         **bind_service(NAME, "JobService", JobHandlers(parts.files, parts.links)),
+        **bind_service(NAME, "AccountingService", AccountingHandlers(parts.settings)),
     }
 
 
@@ -82,8 +89,19 @@ def wire(settings: Settings) -> Wire:
 
 def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     ops = OpsClient(foundation.services)
+    seal = Seal(foundation.services.signer.derived_key("accounting connections"))
+    opener = Opener(
+        foundation.database,
+        files,
+        foundation.settings,
+        Connections(foundation.database, foundation.secrets, seal),
+        Where(settings.quickbooks_url, settings.quickbooks_discovery_url, settings.accounting_seconds),
+        Where(settings.xero_url, settings.xero_token_url, settings.accounting_seconds),
+    )
 
     def begin(job: Job) -> Run:
+        if job.type == SYNC:
+            return Sync(foundation.database, ops, opener.open)
         work = Import if job.type == "import" else Export
         return work(job, foundation.database, files, ops)
 

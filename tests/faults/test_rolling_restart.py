@@ -1,4 +1,4 @@
-"""Two replicas of every program, restarted one after the other under load: not one request fails, none is done twice."""
+"""Two replicas of every program, restarted one after the other under load: no request fails, none is done twice."""
 
 import threading
 import time

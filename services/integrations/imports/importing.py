@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from kit import clock
 from kit.database import Database
 from kit.errors import Problem
-from kit.unit_of_work import unit_of_work
+from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.integrations.files import Files
 from services.integrations.imports import external_ids, report, rows, rules
 from services.integrations.imports.external_ids import Known
@@ -71,7 +71,11 @@ class Import:
         }
         total = later["row"] - 1 if is_last else None
         gain = Gain(later, len(found), failed=failed, created=created, updated=updated, total=total)
-        return Step(gain, is_last, [wrong] if wrong else [], made)
+
+        async def record(work: UnitOfWork, current: Job) -> None:
+            await external_ids.add(work, current.kind, made, job_id=current.id)
+
+        return Step(gain, is_last, [wrong] if wrong else [], record)
 
     async def _open(self, job: Job) -> UploadReader:
         if self._reader is None:

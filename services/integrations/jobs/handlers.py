@@ -3,7 +3,7 @@
 from google.api.httpbody_pb2 import HttpBody
 
 from kit.database import Session
-from kit.errors import FieldError, Invalid, NotFound
+from kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from kit.paging import Listing, page_of, sort_of
 from kit.unit_of_work import UnitOfWork
 from opsfield.integrations.v1 import jobs_pb2 as pb2
@@ -14,7 +14,7 @@ from services.integrations.imports.profiles.profile import Profile
 from services.integrations.jobs import requests, rules, store
 from services.integrations.jobs.links import Links
 from services.integrations.jobs.store import Job
-from services.integrations.ops_kinds import OpsKind, all_kinds
+from services.integrations.ops_kinds import all_kinds
 from services.integrations.uploads import store as uploads
 
 _MEDIA_TYPES = {
@@ -50,7 +50,7 @@ class JobHandlers:
             time_zone=asked.time_zone,
             defaults=asked.defaults,
         )
-        return _message(job)
+        return message_of(job)
 
     async def create_export(self, request: pb2.CreateExportRequest, work: UnitOfWork) -> pb2.Job:
         if request.kind not in all_kinds():
@@ -58,7 +58,7 @@ class JobHandlers:
         job = await store.add(
             work, of_type="export", kind=request.kind, in_format=_format(request.format), q=request.q or None
         )
-        return _message(job)
+        return message_of(job)
 
     async def list_import_profiles(
         self, request: pb2.ListImportProfilesRequest, session: Session
@@ -81,18 +81,22 @@ class JobHandlers:
 
     async def cancel_job(self, request: pb2.CancelJobRequest, work: UnitOfWork) -> pb2.Job:
         job = _found(await store.lock(work, request.id), request.id)
+        _check_may_steer(job, work)
         rules.check_cancel(job.status)
         work.audit(job.id, None)
         # What is being sent may have taken effect; it is counted first.
         if job.status == "queued" and job.sending is None:
-            return _message(await store.end(work, job, "cancelled"))
-        return _message(await store.request_cancel(work, job))
+            return message_of(await store.end(work, job, "cancelled"))
+        return message_of(await store.request_cancel(work, job))
 
     async def retry_job(self, request: pb2.RetryJobRequest, work: UnitOfWork) -> pb2.Job:
         job = _found(await store.lock(work, request.id), request.id)
+        _check_may_steer(job, work)
         rules.check_retry(job.status, job.files_removed_at)
+        if job.type == rules.SYNC and (other := await store.under_way(work, job.kind)):
+            raise sync_under_way(other)
         work.audit(job.id, None)
-        return _message(await store.requeue(work, job))
+        return message_of(await store.requeue(work, job))
 
     async def get_job_artifact(self, request: pb2.GetJobArtifactRequest, session: Session) -> HttpBody:
         job_id = self._links.job_of(session.call.workspace_id, request.token)
@@ -109,15 +113,28 @@ class JobHandlers:
     def _linked(self, job: Job, session: Session) -> pb2.Job:
         """With the link to its artifact, for those who may read what is in it."""
         principal = session.call.principal
-        may_read = principal.service is not None or principal.has_any(_kind(job).list_rpc.roles)
-        message = _message(job)
+        may_read = principal.service is not None or principal.has_any(_readers(job))
+        message = message_of(job)
         if may_read and job.artifact_parts and job.status in rules.FINAL:
             message.artifact_url = self._links.url(job.workspace_id, job.id)
         return message
 
 
-def _kind(job: Job) -> OpsKind:
-    return all_kinds()[job.kind]
+def sync_under_way(job_id: str) -> Conflict:
+    """Why there is no other sync just now."""
+    return Conflict(f"The sync {job_id} is under way; wait for it, or cancel it.", code="sync-under-way")
+
+
+def _readers(job: Job) -> frozenset[str]:
+    """Roles of those who may read what is in its artifact."""
+    return rules.BOOKKEEPERS if job.type == rules.SYNC else frozenset(all_kinds()[job.kind].list_rpc.roles)
+
+
+def _check_may_steer(job: Job, work: UnitOfWork) -> None:
+    """Whoever may begin such a job may cancel and retry it. Raises Forbidden."""
+    principal, roles = work.call.principal, rules.may_steer(job.type)
+    if principal.service is None and not principal.has_any(roles):
+        raise Forbidden(f"This needs one of the roles {', '.join(sorted(roles))}.", code="role-missing")
 
 
 def _format(number: int) -> str:
@@ -130,7 +147,7 @@ def _found(job: Job | None, job_id: str) -> Job:
     return job
 
 
-def _message(job: Job) -> pb2.Job:
+def message_of(job: Job) -> pb2.Job:
     return pb2.Job(
         id=job.id,
         type=job.type.upper(),
@@ -162,6 +179,7 @@ def _message(job: Job) -> pb2.Job:
         defaults=[pb2.DefaultValue(**each) for each in job.defaults],
         created_at=job.created_at,
         created_by=job.created_by,
+        provider=job.provider,
     )
 
 

@@ -4,11 +4,18 @@ from datetime import datetime
 
 from kit.errors import Conflict, IllegalTransition
 
+SYNC = "accounting_sync"
+BOOKKEEPERS = frozenset({"integration_admin", "billing", "msp_admin"})
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 # A job that is begun so often without getting on takes its worker down with it.
 MOST_TRIES = 20
 # What one part of an artifact may have: what the gateway hands on as one answer.
 MOST_PART_BYTES = 8 * 1024 * 1024
+
+
+def may_steer(job_type: str) -> frozenset[str]:
+    """Roles of those who may begin, cancel and retry such a job."""
+    return BOOKKEEPERS if job_type == SYNC else frozenset({"data_admin", "msp_admin"})
 
 
 def check_cancel(status: str) -> None:

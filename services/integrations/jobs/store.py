@@ -18,7 +18,7 @@ _COLUMNS = """workspace_id, id, type::text AS type, kind, format::text AS format
 mapping, external_id_column, dry_run, q, rows_done, rows_total, rows_failed, rows_created, rows_updated, retry_count,
 error_code, error_message, cancel_requested, progress, sending, tries, lease, artifact_parts, artifact_filled,
 correlation_id, created_at, created_by, queued_at, started_at, completed_at, files_removed_at,
-profile, time_zone, defaults"""
+profile, time_zone, defaults, provider"""
 LISTING = TableListing(
     "jobs",
     _COLUMNS,
@@ -33,8 +33,8 @@ WHERE status IN ('queued', 'running') GROUP BY status
 """
 _ADD = f"""
 INSERT INTO jobs (workspace_id, id, type, kind, format, upload_id, mapping, external_id_column, dry_run, q,
-    profile, time_zone, defaults, correlation_id, created_at, created_by, queued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $15) RETURNING {_COLUMNS}
+    provider, profile, time_zone, defaults, correlation_id, created_at, created_by, queued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16) RETURNING {_COLUMNS}
 """
 _GET = f"SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND id = $2"
 _LOCK = f"{_GET} FOR UPDATE"
@@ -76,6 +76,14 @@ WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 _REQUEST_CANCEL = f"UPDATE jobs SET cancel_requested = true WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}"
 _ADD_PIECE = """
 INSERT INTO job_artifact_pieces (workspace_id, job_id, part, number, path) VALUES ($1, $2, $3, $4, $5)
+"""
+_UNDER_WAY = """
+SELECT id::text FROM jobs WHERE workspace_id = $1 AND kind = $2 AND status IN ('queued', 'running') LIMIT 1
+"""
+_LATEST = """
+SELECT (array_agg(id::text ORDER BY created_at DESC, id DESC))[1] AS job_id,
+    max(started_at) FILTER (WHERE status = 'succeeded') AS succeeded_at
+FROM jobs WHERE workspace_id = $1 AND provider = $2
 """
 _PIECES = """
 SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 AND part = $3 ORDER BY number
@@ -139,6 +147,7 @@ class Job:
     lease: str | None
     artifact_parts: int
     artifact_filled: int
+    provider: str | None
     correlation_id: str
     created_at: datetime
     created_by: str
@@ -174,6 +183,7 @@ async def add(
     external_id_column: str | None = None,
     dry_run: bool = False,
     q: str | None = None,
+    provider: str | None = None,
     profile: str | None = None,
     time_zone: str | None = None,
     defaults: Sequence[dict[str, str]] = (),
@@ -181,9 +191,23 @@ async def add(
     """A new job, queued."""
     call = work.call
     asked = (of_type, kind, in_format, upload_id, list(mapping), external_id_column, dry_run, q)
-    told = (profile, time_zone, list(defaults))
+    told = (provider, profile, time_zone, list(defaults))
     known = (call.correlation_id, work.now, call.principal.subject)
     return _sure(await work.fetchrow(_ADD, call.workspace_id, ids.new_id(), *asked, *told, *known))
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Of the syncs with certain books: the latest, and when the latest that succeeded was begun."""
+
+    job_id: str | None
+    succeeded_at: datetime | None
+
+
+async def latest_of_provider(session: Session, provider: str) -> Latest:
+    row = await session.fetchrow(_LATEST, session.call.workspace_id, provider)
+    assert row is not None, "an aggregate has a row"
+    return Latest(**row)
 
 
 async def get(session: Session, job_id: str) -> Job | None:
@@ -236,6 +260,14 @@ async def end(
 
 async def requeue(work: UnitOfWork, job: Job) -> Job:
     return _sure(await work.fetchrow(_REQUEUE, job.workspace_id, job.id, work.now))
+
+
+async def under_way(work: UnitOfWork, kind: str) -> str | None:
+    """A job of that kind that is queued or running. Nobody else begins one, or queues one again, until the end."""
+    workspace_id = work.call.workspace_id
+    await work.fetchval(_ONE_BY_ONE, workspace_id)
+    found: str | None = await work.fetchval(_UNDER_WAY, workspace_id, kind)
+    return found
 
 
 async def request_cancel(work: UnitOfWork, job: Job) -> Job:

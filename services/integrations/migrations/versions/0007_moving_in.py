@@ -3,7 +3,7 @@
 from kit import schema
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 FORMAT = "ALTER TYPE job_format ADD VALUE 'parquet';"
 
