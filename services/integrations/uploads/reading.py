@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from services.integrations.files import Files
 from services.integrations.uploads.store import Part
 
-
 _BLOCK = 1024 * 1024
 
 
