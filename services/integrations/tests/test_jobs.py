@@ -17,6 +17,7 @@ from kit.errors import Problem
 from kit.unit_of_work import unit_of_work
 from opsfield.integrations.v1 import jobs_pb2, uploads_pb2
 from opsfield.integrations.v1.jobs_pb2 import Job
+from opsfield.ops.v1.clients_pb2 import Client
 from services.integrations.files import Files
 from services.integrations.jobs import callers as jobs_callers
 from services.integrations.jobs import store
@@ -33,6 +34,12 @@ def clients(count: int) -> bytes:
     return "".join(["Id,Name\n", *(f"C-{n},Client {n}\n" for n in range(count))]).encode()
 
 
+def clients_some_gone(count: int) -> bytes:
+    """Every fiftieth is offboarded, which none can be at first."""
+    rows = (f"C-{n},Client {n},{'' if n % 50 else 'offboarded'}\n" for n in range(count))
+    return "".join(["Id,Name,Status\n", *rows]).encode()
+
+
 # Of the units of work, the first two are those of the upload and the job itself; then it is taken, its rows are held,
 # and recorded, again and again.
 @pytest.mark.parametrize(
@@ -44,13 +51,14 @@ async def test_a_crash_at_any_commit_loses_and_doubles_nothing(
     await stack.stop("integrations")
     await stack.start("integrations", {**QUICK, "CRASH_AT": point})
     try:
-        begun = await integrations.import_clients(clients(1100))
+        begun = await integrations.import_clients(clients_some_gone(1100))
         assert await stack.wait("integrations") == 137
     finally:
         await stack.start("integrations", QUICK)
     ended = await integrations.ended(begun)
     assert (ended.status, ended.rows_done, ended.rows_created) == (Job.SUCCEEDED, 1100, 1100)
     assert await ops.client_count() == 1100
+    assert await ops.client_count(status=Client.OFFBOARDED) == 22
     known = "SELECT count(*) FROM external_ids WHERE workspace_id = $1"
     assert await admin.fetchval(known, integrations.principal.workspace_id) == 1100
 
