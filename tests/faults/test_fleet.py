@@ -51,7 +51,11 @@ def test_whatever_is_killed_the_counts_add_up(platform: Platform, api: Api) -> N
     assert fleet.figures.retries, "nothing was in the way of anything"
     assert fleet.figures.batches > AGENTS
     assert stored(platform, api.workspace) == fleet.figures.events
-    totals = api.get("/edge-agent/ingest-status", params={"limit": 200}).json()["data"]
+    totals = [
+        each
+        for offset in range(0, AGENTS, 200)
+        for each in api.get("/edge-agent/ingest-status", params={"limit": 200, "offset": offset}).json()["data"]
+    ]
     assert sum(each["eventsAccepted"] for each in totals) == fleet.figures.events
     assert sum(each["batches"] for each in totals) == fleet.figures.batches
     assert api.get("/events/ingest-batches").json()["page"]["total"] == fleet.figures.batches
