@@ -175,6 +175,14 @@ def environment(cluster: tuple[Resource, ...], workload: Resource) -> dict[str, 
     return found
 
 
+def test_the_collector_takes_and_handles_things_as_on_compose() -> None:
+    here = yaml.safe_load((REPOSITORY / "k8s/components/opentelemetry/collector.yaml").read_text())
+    there = yaml.safe_load((REPOSITORY / "deploy/observability/collector.yaml").read_text())
+    assert (here["receivers"], here["processors"]) == (there["receivers"], there["processors"])
+    for name, pipeline in there["service"]["pipelines"].items():
+        assert here["service"]["pipelines"][name]["processors"] == pipeline["processors"]
+
+
 # The rules for every workload
 
 
