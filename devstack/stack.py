@@ -224,11 +224,9 @@ class Stack:
         for service in self.services:
             await self._prepare_database(service)
         programs = [*self._services(), *(instances(GATEWAY, self._replicas) if self._gateway else [])]
-        self._report(f"starting {', '.join(programs)}")
-        await together(*(self.start(name) for name in programs))
-        if self._demo:
-            self._report("loading the demo workspace")
-            await self._load_demo()
+        self._report(f"starting {', '.join(programs)}{', loading the demo workspace' if self._demo else ''}")
+        # The demo workspace goes into the databases by itself, meanwhile.
+        await together(*(self.start(name) for name in programs), *([self._load_demo()] if self._demo else []))
 
     def _take_ports(self) -> None:
         services = [each for name in SERVICES for each in instances(name, self._replicas)]
