@@ -1,6 +1,8 @@
 """The SQL of the journal."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 from kit import ids
 from kit.database import Session
@@ -65,7 +67,7 @@ async def booked(session: Session, resource_id: str, event: str) -> Entry | None
     lines = await session.fetch(_BOOKED, session.call.workspace_id, resource_id, event)
     if not lines:
         return None
-    postings = tuple(Posting(line["account"], line["amount"], line["tax_percent"]) for line in lines)
+    postings = tuple(_posting(line) for line in lines)
     names = ("date", "currency", "description", "client_id", "invoice_id", "invoice_number", "payment_id")
     return Entry(event=event, postings=postings, **{name: lines[0][name] for name in names})
 
@@ -96,3 +98,8 @@ async def add(work: UnitOfWork, entries: Sequence[Entry], *, after: int, job_id:
             [max(-each.amount, 0) for each in postings],
             [each.tax_percent for each in postings],
         )
+
+
+def _posting(line: Any) -> Posting:
+    rate = line["tax_percent"]
+    return Posting(line["account"], Decimal(line["amount"]), None if rate is None else Decimal(rate))
