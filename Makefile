@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Where AgentField's SDK is installed, for the tests that run a real agent.
 SDK := .venv-agentfield
-CODE := $(wildcard kit gateway services devstack edge_agent tools tests bench)
+CODE := $(wildcard kit gateway services devstack deploy edge_agent tools tests bench)
 # Folders too: theirs is the date that changes when a file in them is removed.
 PROTOS := $(shell find protos -mindepth 1 -type d -o -name '*.proto')
 
@@ -24,6 +24,10 @@ AGENT ?=
 SUBJECT ?=
 TTL ?=
 ARGS ?=
+# How many of its files are tested at a time.
+JOBS ?= 2
+IMAGE ?= opsfield:latest
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen:$(CURDIR)/edge_agent/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -35,7 +39,7 @@ help: ## list what one can do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: run
-run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it
+run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it [KAFKA=apache]
 	@exec $(BIN)/python -m devstack run
 
 .PHONY: token
@@ -45,8 +49,8 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 		$(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(TTL),--ttl "$(TTL)")
 
 .PHONY: test
-test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"]
-	@exec $(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"] [KAFKA=apache]
+	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and imports
@@ -68,9 +72,40 @@ protos: gen/descriptors.binpb ## generate code and descriptors from protos/
 bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform beside its limits and peers
 	@exec $(BIN)/python -m bench
 
+.PHONY: cluster-secrets
+cluster-secrets: $(VENV)/runtime.stamp gen/descriptors.binpb ## make the secrets of k8s/overlays/dev
+	@exec $(BIN)/python -m devstack cluster-secrets
+
+.PHONY: image
+image: ## build the image of all programs [IMAGE=opsfield:latest]
+	docker build --file deploy/image/Dockerfile --tag "$(IMAGE)" --build-arg REVISION="$$(git rev-parse HEAD)" .
+
+.PHONY: standins
+standins: ## build stand-ins for its base images, on a machine that cannot pull any (as root) [ARGS=observability]
+	tools/standins/build $(ARGS)
+
+.PHONY: compose-secrets
+compose-secrets: $(VENV)/runtime.stamp gen/descriptors.binpb ## make what is missing of .compose (keys, passwords) and .env
+	@exec $(BIN)/python -m devstack compose-secrets
+
+.PHONY: up
+up: compose-secrets image ## start everything on Docker Compose
+	$(COMPOSE) up --detach
+
+.PHONY: down
+down: ## stop what `make up` started; its data stays
+	$(COMPOSE) down
+
+.PHONY: test-compose
+test-compose: $(VENV)/development.stamp gen/descriptors.binpb ## run the e2e tests against `RATE_LIMIT_PER_MINUTE=0 make up` [ARGS="-k name"]
+	@OPSFIELD_URL=http://127.0.0.1:8080 OPSFIELD_JWT_SECRET_FILE=.compose/jwt-dev-secret OPSFIELD_KAFKA=127.0.0.1:9094 \
+		OPSFIELD_TESTS_HOST=$$(docker network inspect opsfield_default --format '{{(index .IPAM.Config 0).Gateway}}') \
+		$(BIN)/python -m pytest tests/e2e $(ARGS)
+
 .PHONY: requirements
 requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name
 	$(BIN)/uv pip compile $(PIN) requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile $(PIN) requirements-devstack.in --output-file requirements-devstack.txt
 	$(BIN)/uv pip compile $(PIN) requirements-dev.in --output-file requirements-dev.txt
 	$(BIN)/uv pip compile $(PIN) requirements-agentfield.in --output-file requirements-agentfield.txt
 
@@ -86,9 +121,9 @@ gen/descriptors.binpb: $(PROTOS) tools/protos.py | $(VENV)/runtime.stamp
 	@$(BIN)/python tools/protos.py
 
 # Two sets, so that running the platform installs no test tools. The larger one includes the smaller.
-$(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
+$(VENV)/runtime.stamp: requirements-devstack.txt | $(BIN)/python
 	@echo "installing what the platform needs (once; it takes a minute)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-devstack.txt
 	@touch $@
 
 $(VENV)/development.stamp: requirements-dev.txt | $(BIN)/python

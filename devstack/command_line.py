@@ -1,4 +1,5 @@
-"""The commands of `python -m devstack`: run the platform until it is told to stop, print a bearer token."""
+"""The commands of `python -m devstack`: run the platform until it is told to stop, print a bearer token, make the
+secrets for Docker Compose."""
 
 import argparse
 import asyncio
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from devstack import tokens
+from devstack import compose, tokens
 from devstack.layout import GATEWAY, KAFKA, POSTGRES, REPOSITORY, Layout, StackError
 from devstack.logs import Follower
 from devstack.settings import DevstackSettings
@@ -34,9 +35,17 @@ def main() -> int:
     token.add_argument("--agent", help="the endpoint agent that this is (role endpoint_agent)")
     token.add_argument("--subject", help="the caller's id (default: dev-<first role>)")
     token.add_argument("--ttl", type=int, default=tokens.HALF_A_DAY, metavar="SECONDS", help="how long it is valid")
+    commands.add_parser("compose-secrets", help="make what is missing of keys, passwords and .env for Docker Compose")
+    commands.add_parser("cluster-secrets", help="the same for the overlay `dev` of k8s/")
     arguments = parser.parse_args()
     settings = read(DevstackSettings)
     try:
+        if arguments.command == "compose-secrets":
+            compose.prepare(REPOSITORY / ".compose", REPOSITORY / ".env")
+            return 0
+        if arguments.command == "cluster-secrets":
+            compose.prepare(REPOSITORY / "k8s" / "overlays" / "dev" / "secrets")
+            return 0
         if arguments.command == "token":
             print(_token(settings, arguments))
             return 0

@@ -10,7 +10,7 @@ import uvicorn
 from gateway import app
 from gateway.connections import BoundedProtocol
 from gateway.settings import Settings
-from kit import logs, tracing
+from kit import logs, metrics, tracing
 from kit import settings as kit_settings
 from kit.contract import ContractError
 
@@ -27,6 +27,7 @@ def main() -> int:
     tracing.configure(
         "gateway", endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio
     )
+    metrics.configure("gateway", endpoint=settings.otel_exporter_otlp_endpoint)
     try:
         gateway = app.create(settings)
         listener = _listen(settings.opsfield_host, settings.opsfield_port)
@@ -42,6 +43,7 @@ def main() -> int:
     log.info("serving", host=settings.opsfield_host, port=listener.getsockname()[1])
     server.run([listener])
     tracing.shutdown()
+    metrics.shutdown()
     log.info("stopped")
     return 0 if server.started else 1
 

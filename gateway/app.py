@@ -15,12 +15,14 @@ from gateway.router import Router
 from gateway.routes import Assembly
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from kit import contract, ids, logs
+from kit import contract, ids, logs, metrics
 from kit.calls import Services
 from kit.errors import Malformed, Problem
 from kit.identity import TokenSigner
 
 Scope = MutableMapping[str, Any]
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
 class Gateway:
@@ -70,7 +72,9 @@ class Gateway:
         with request.holds:
             token = logs.correlation_id.set(request.correlation_id)
             try:
-                response = await self._answer(request, repeated)
+                with metrics.timed(metrics.HTTP_ACTIVE, metrics.HTTP_DURATION, _method(request)) as measured:
+                    response = await self._answer(request, repeated)
+                    measured |= {"http.route": request.route, "http.response.status_code": str(response.status)}
                 self._report(request, response.status, started)
             finally:
                 logs.correlation_id.reset(token)
@@ -141,6 +145,11 @@ def _request(scope: Scope, receive: Receive, more: frozenset[bytes]) -> tuple[Re
         headers=found,
     )
     return request, repeated
+
+
+def _method(request: Request) -> dict[str, str]:
+    # Anybody may make up a method.
+    return {"http.request.method": request.method if request.method in _METHODS else "_OTHER"}
 
 
 async def _send(response: Response, request: Request, send: Send) -> None:

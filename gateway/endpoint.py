@@ -29,6 +29,7 @@ class Endpoint:
         following: Following | None = None,
     ) -> None:
         self._span_name = f"{route.verb} {route.path}"
+        self._route = route.path
         self._mutates = rpc.mutates
         self._needs_key = rpc.needs_key
         self._signature = rpc.policy.signature if rpc.access == "signature" else None
@@ -43,6 +44,7 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Raises Problem."""
+        request.route = self._route
         traceparent = headers.traceparent(request.headers)
         with tracing.span(self._span_name, kind=SpanKind.SERVER, traceparent=traceparent) as own_traceparent:
             request.principal = await self._admission.admit(request)

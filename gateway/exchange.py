@@ -31,6 +31,8 @@ class Request:
     headers: dict[bytes, str] = field(default_factory=dict)
     path_values: dict[str, str] = field(default_factory=dict)
     principal: Principal = ANONYMOUS
+    # The path's template, once it is known that there is one.
+    route: str = ""
     # The header that must sign the body, where no token is asked for.
     signed_by: str = ""
     # Whether it leaves an audit record: what does not is routine, be it batches of telemetry, hundreds a second.

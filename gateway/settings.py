@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         description="host:port of each service, from OPS_ADDRESS, AGENT_RUNTIME_ADDRESS, ….",
     )
 
-    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: nothing is sent.")
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
 
     @property

@@ -6,6 +6,7 @@ with the reason, and the loop goes on; trouble with the database or the broker i
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,8 +15,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError
 from opentelemetry.trace import SpanKind
 
-from kit import faults, logs, tracing
+from kit import faults, logs, metrics, tracing
 from kit.call import Call
+from kit.consumer_lag import Lag
 from kit.database import Database
 from kit.errors import Problem
 from kit.events import NotAnEvent, ReceivedEvent, parse
@@ -91,23 +93,29 @@ class Consumer:
                 session_timeout=self._session_timeout,
                 wait_milliseconds=_WAIT_MILLISECONDS,
             )
+            lag = Lag(consumer, name)
+            measuring = asyncio.create_task(lag.run()) if metrics.enabled() else None
             try:
-                await self._read(consumer, producer)
+                await self._read(consumer, producer, lag)
             finally:
+                if measuring:
+                    measuring.cancel()
                 await stop(consumer)
         finally:
             await stop(producer)
 
-    async def _read(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+    async def _read(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, lag: Lag) -> None:
         log.info("consumer at work", consumer=self._subscription.name, topics=sorted(self._subscription.handlers))
         clock = asyncio.get_running_loop().time
         last_progress = clock()
         while True:
             batches = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=100)
             for partition, records in batches.items():
+                lag.at(partition, records[0].offset)
                 for some in _chunks(records, self._subscription.together):
                     await self._take(some, producer)
                     await consumer.commit({partition: some[-1].offset + 1})
+                    lag.at(partition, some[-1].offset + 1)
                     faults.point("after-offset")
             if batches or not await _is_behind(consumer):
                 last_progress = clock()
@@ -167,17 +175,21 @@ class Consumer:
                     await self._handle_in(part, event)
             faults.point("before-consumer-commit")
         faults.point("after-consumer-commit")
+        for event in events:
+            metrics.CONSUMED.add(1, self._measured_as(event.topic))
         if work.emitted:
             self._on_commit()
 
     async def _handle_in(self, work: UnitOfWork, event: ReceivedEvent) -> None:
         name = self._subscription.name
         token = logs.correlation_id.set(event.correlation_id)
+        began = time.perf_counter()
         try:
             with tracing.span(f"consume {event.topic}", kind=SpanKind.CONSUMER, traceparent=event.traceparent):
                 if await work.claim_event(name, event):
                     await self._subscription.handlers[event.topic](event, work)
         finally:
+            metrics.PROCESS_DURATION.record(time.perf_counter() - began, self._measured_as(event.topic))
             logs.correlation_id.reset(token)
 
     def _call(self, event: ReceivedEvent) -> Call:
@@ -188,6 +200,9 @@ class Consumer:
             correlation_id=event.correlation_id,
             traceparent=event.traceparent,
         )
+
+    def _measured_as(self, topic: str) -> metrics.Attributes:
+        return {"messaging.destination.name": topic, "messaging.consumer.group.name": self._subscription.name}
 
     async def _park(self, record: Record, producer: AIOKafkaProducer, error: Exception) -> None:
         reason = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
@@ -202,6 +217,7 @@ class Consumer:
         await producer.send_and_wait(
             record.topic + DEAD_LETTER_SUFFIX, value=record.value, key=record.key, headers=headers
         )
+        metrics.PARKED.add(1, self._measured_as(record.topic))
         log.error("event parked", topic=record.topic, partition=record.partition, offset=record.offset, reason=reason)
 
 

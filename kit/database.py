@@ -11,14 +11,14 @@ client: a table that nobody thought of cannot be read at all.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from kit import json_encoding
+from kit import json_encoding, metrics
 from kit.call import PLATFORM_WORKSPACE, Call
 from kit.errors import Conflict, Forbidden, Problem, Unavailable
 from kit.formats import COMPILED, WORKSPACE_ID
@@ -64,6 +64,10 @@ class Database:
         # Connections at hand: the pool's own acquire and release each start a task, a tenth of a short call's cost.
         self._idle: list[Connection] = []
         self._waiting = 0
+        self._telling = ExitStack()
+        self._telling.enter_context(metrics.CONNECTIONS.told_by(self._connections))
+        self._telling.enter_context(metrics.CONNECTIONS_MOST.told_by(lambda: [(self.pool.get_max_size(), {})]))
+        self._telling.enter_context(metrics.CONNECTIONS_PENDING.told_by(lambda: [(self._waiting, {})]))
 
     @classmethod
     async def connect(cls, url: str, *, size: int) -> "Database":
@@ -74,6 +78,7 @@ class Database:
 
     async def close(self) -> None:
         """Wait for sessions to end, then close; after 5 s without waiting."""
+        self._telling.close()
         while self._idle:
             await self.pool.release(self._idle.pop())
         try:
@@ -146,8 +151,16 @@ class Database:
         self._waiting += 1
         try:
             return await self.pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+        except TimeoutError:
+            metrics.CONNECTION_TIMEOUTS.add(1)
+            raise
         finally:
             self._waiting -= 1
+
+    def _connections(self) -> metrics.Measured:
+        idle = len(self._idle) + self.pool.get_idle_size()
+        state = "db.client.connection.state"
+        return [(idle, {state: "idle"}), (max(0, self.pool.get_size() - idle), {state: "used"})]
 
 
 @asynccontextmanager

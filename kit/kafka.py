@@ -26,6 +26,15 @@ async def start_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaP
     return producer
 
 
+async def follow(producer: AIOKafkaProducer, topics: Iterable[str]) -> None:
+    """Have the client follow who leads these topics, before anything is sent to several of them at once.
+
+    Once it had to ask for all topics (after a broken connection, say), aiokafka takes none of those to be new; but from
+    the first new one on it asks for new ones alone and forgets the others. What is on its way to those is given up
+    after 10 s."""
+    await asyncio.gather(*(producer.client.add_topic(topic) for topic in topics))
+
+
 async def start_consumer(
     bootstrap_servers: str,
     topics: Iterable[str],

@@ -10,6 +10,7 @@ While an event of a key waits or has failed, later events of that key wait behin
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +18,11 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from kit import faults
+from kit import faults, metrics
 from kit.database import DATABASE_ERRORS, relay_connection
 from kit.errors import Unavailable
 from kit.events import CONTENT_TYPE
-from kit.kafka import MAX_EVENT_BYTES, start_consumer, start_producer, stop
+from kit.kafka import MAX_EVENT_BYTES, follow, start_consumer, start_producer, stop
 from kit.logs import get_logger
 
 _BATCH = 500
@@ -150,6 +151,7 @@ class Relay:
     ) -> None:
         """Send in rounds, each with at most one event of a key, so that a later one never overtakes."""
         blocked: set[tuple[str, str]] = set()
+        await follow(producer, {row["topic"] for row in due})
         for batch in _rounds(due):
             ready = [row for row in batch if (row["topic"], row["key"]) not in blocked]
             faults.point("before-produce")
@@ -158,6 +160,7 @@ class Relay:
             sent = [row["sequence"] for row, result in zip(ready, results, strict=True) if result is None]
             if sent:
                 await connection.execute(_PUBLISHED, sent)
+                _count(row for row, result in zip(ready, results, strict=True) if result is None)
             faults.point("after-acknowledge")
             for row, error in zip(ready, results, strict=True):
                 if isinstance(error, MessageSizeTooLargeError):
@@ -234,6 +237,12 @@ def _rounds(due: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
             rounds.append([])
         rounds[place].append(row)
     return rounds
+
+
+def _count(sent: Iterable[asyncpg.Record]) -> None:
+    if metrics.enabled():
+        for topic, many in Counter(row["topic"] for row in sent).items():
+            metrics.SENT.add(many, {"messaging.destination.name": topic})
 
 
 async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> None:

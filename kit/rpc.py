@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import SpanKind
 
-from kit import contract, errors, faults, ids, logs, tracing, validation
+from kit import contract, errors, faults, ids, logs, metrics, tracing, validation
 from kit.call import PLATFORM_WORKSPACE, Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
@@ -52,6 +52,7 @@ Behavior = Callable[[Any, Any], Awaitable[bytes]]
 MOST_BYTES = 16 * 1024 * 1024
 # The longest a call may take, whatever its caller allows (seconds).
 _LONGEST = 30.0
+_STATUS = "rpc.response.status_code"
 
 log = logs.get_logger(__name__)
 
@@ -99,8 +100,14 @@ class RpcServer:
         answer = self._mutate if rpc.mutates else self._read
         parse = _parser(rpc)
         gate = _Gate(rpc.policy.most_in_flight)
+        measured_as = {"rpc.system.name": "grpc", "rpc.method": rpc.path.removeprefix("/")}
 
         async def behave(data: bytes, context: Context) -> bytes:
+            with metrics.timed(metrics.RPC_ACTIVE, metrics.RPC_DURATION, measured_as) as measured:
+                measured[_STATUS] = "CANCELLED"
+                return await respond(data, context, measured)
+
+        async def respond(data: bytes, context: Context, measured: dict[str, str]) -> bytes:
             self.in_flight += 1
             metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
             correlation_id = metadata["x-correlation-id"] = metadata.get("x-correlation-id") or ids.new_id()
@@ -117,12 +124,15 @@ class RpcServer:
                             principal = await self._deliver(rpc, request, principal, metadata)
                         call = _call(rpc, request, principal, metadata, traceparent)
                         async with asyncio.timeout(_limit(context)):
-                            return await answer(rpc, handler, request, call, context)
+                            response = await answer(rpc, handler, request, call, context)
+                measured[_STATUS] = "OK"
+                return response
             except Exception as error:
                 problem = _problem(rpc, error)
             finally:
                 logs.correlation_id.reset(token)
                 self.in_flight -= 1
+            measured[_STATUS] = problem.grpc_status.name
             context.set_trailing_metadata(((errors.STATUS_DETAILS, errors.to_status_details(problem, correlation_id)),))
             context.set_code(problem.grpc_status)
             context.set_details(problem.detail)

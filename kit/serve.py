@@ -18,8 +18,9 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kit import contract, faults, live_settings, logs, tracing
+from kit import contract, faults, live_settings, logs, metrics, schema_version, tracing
 from kit.announcements import Announcements
+from kit.backlog import OUTBOX, Backlog
 from kit.bearer_tokens import BearerTokenIssuer
 from kit.calls import Services
 from kit.consumer import Consumer
@@ -63,6 +64,7 @@ def run(service: str, settings: ServiceSettings, wire: Wire, *, settings_source:
     sentence when it cannot start."""
     logs.configure(service, level=settings.log_level, as_json=settings.logs_as_json)
     tracing.configure(service, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
+    metrics.configure(service, endpoint=settings.otel_exporter_otlp_endpoint)
     faults.arm(settings.crash_at)
     try:
         uvloop.run(_Process(service, settings, wire, settings_source).run())
@@ -71,6 +73,7 @@ def run(service: str, settings: ServiceSettings, wire: Wire, *, settings_source:
         sys.exit(1)
     finally:
         tracing.shutdown()
+        metrics.shutdown()
 
 
 class _Process:
@@ -94,6 +97,9 @@ class _Process:
             lambda: Database.connect(settings.database_url, size=settings.database_pool_size), stopping
         )
         if database is None:
+            return
+        if not await schema_version.wait_for(self._service, settings.database_relay_url, stopping):
+            await database.close()
             return
         services = Services(settings.addresses, signer, timeout=_CALL_SECONDS)
         client = PlatformClient(services, self._service)
@@ -140,7 +146,7 @@ class _Process:
             on_commit=relay.wake,
         )
         server = await self._start_server(rpc_server, wiring.handlers)
-        loops = (relay.run, *self._consumers(foundation, wiring), *wiring.loops)
+        loops = (relay.run, *self._consumers(foundation, wiring), *wiring.loops, *self._backlogs(wiring))
         background += [asyncio.create_task(work()) for work in loops]
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         # What is built by now lives for ever: the garbage collector need not look through it again and again.
@@ -183,6 +189,14 @@ class _Process:
             ).run
             for subscription in wiring.subscriptions
         ]
+
+    def _backlogs(self, wiring: Wiring) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        if not metrics.enabled():
+            return []
+        url = self._settings.database_relay_url
+        outbox = Backlog(url, OUTBOX, ("pending", "failed"), metrics.OUTBOX_EVENTS, metrics.OUTBOX_AGE)
+        jobs = [Backlog(url, *each, metrics.JOBS, metrics.JOBS_AGE) for each in wiring.backlogs.items()]
+        return [each.run for each in (outbox, *jobs)]
 
     async def _start_server(self, rpc_server: RpcServer, own: Mapping[str, Handler]) -> grpc.aio.Server:
         shared = [rpc for rpc in contract.owned_by(self._service) if rpc.owner == contract.EVERY_SERVICE]

@@ -11,9 +11,10 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs. A service with settings of its own derives from this in its settings.py."""
+    """What every service needs; an empty variable counts as unset. A service with settings of its own derives from this
+    in its settings.py."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["development", "production"] = Field(
         description="`production` refuses what only suits a laptop."
@@ -38,7 +39,7 @@ class ServiceSettings(BaseSettings):
     jwt_audience: str = Field("opsfield", description="The `aud` of the bearer tokens it issues: the gateway's.")
     platform_address: str = Field(description="host:port (or a gRPC name) of the platform service.")
 
-    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: no tracing.")
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: nothing is sent.")
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
 
     crash_at: str = Field(

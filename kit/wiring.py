@@ -32,12 +32,14 @@ class Foundation:
 @dataclass(frozen=True)
 class Wiring:
     """What a service answers (by gRPC path), listens to, and does by itself: loops that never end. `webhooks`: what
-    there is to say of those among its rpcs (by gRPC path)."""
+    there is to say of those among its rpcs (by gRPC path). `backlogs`: queries of jobs that are not done, each with the
+    states that it finds, for metrics (`kit.backlog.Backlog`)."""
 
     handlers: Mapping[str, Handler]
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     subscriptions: Sequence[Subscription] = ()
     loops: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    backlogs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 Wire = Callable[[Foundation], Wiring]

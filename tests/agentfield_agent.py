@@ -6,6 +6,7 @@ In the folder each run leaves its mark.
 """
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -71,4 +72,4 @@ def double(number: int) -> dict[str, Any]:
     return {"double": number * 2}
 
 
-app.run(host="127.0.0.1", port=port, auto_port=False)
+app.run(host=os.environ.get("HOST", "127.0.0.1"), port=port, auto_port=False)

@@ -1,17 +1,20 @@
-"""The platform, once for all tests that go through its front door: real processes, real PostgreSQL, embedded Kafka."""
+"""The platform, once for all tests that go through its front door: real processes, real PostgreSQL, embedded Kafka; or
+one that runs already (tests/remote.py)."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.agents import Fleet
-from tests.platform import Api, Platform
+from tests.platform import Api, Platform, remote_url
+from tests.remote import RemotePlatform
 
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Everything running, without the demo workspace."""
-    with Platform(tmp_path_factory.mktemp("platform")) as running:
+    url = remote_url()
+    with RemotePlatform(url) if url else Platform(tmp_path_factory.mktemp("platform")) as running:
         yield running
 
 

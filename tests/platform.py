@@ -3,6 +3,7 @@ stack that starts it: what is seen is what a user sees."""
 
 import asyncio
 import itertools
+import os
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+import pytest
 
 from devstack.layout import SERVICES
 from devstack.stack import Stack
@@ -32,9 +34,12 @@ class Platform:
         *,
         services: Sequence[str] = SERVICES,
         extra_env: Mapping[str, Mapping[str, str]] | None = None,
+        replicas: int = 1,
     ) -> None:
+        if remote_url():
+            pytest.skip("starts a platform of its own on this machine")
         variables = {"gateway": NO_RATE_LIMIT, **(extra_env or {})}
-        self.stack = Stack(data_dir, services=services, extra_env=variables)
+        self.stack = Stack(data_dir, services=services, extra_env=variables, replicas=replicas)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -145,6 +150,18 @@ class Api:
         assert response.status_code == 201, response.text
         body: dict[str, Any] = response.json()
         return body
+
+
+def remote_url() -> str:
+    """Where a platform runs already, as tests/remote.py has it; empty when the tests start one."""
+    return os.environ.get("OPSFIELD_URL", "")
+
+
+def own_host() -> str:
+    """This machine's address, as the platform reaches it. Skips the test where it does not."""
+    if not remote_url():
+        return "127.0.0.1"
+    return os.environ.get("OPSFIELD_TESTS_HOST") or pytest.skip("needs a platform that can reach this machine")
 
 
 def new_key() -> str:

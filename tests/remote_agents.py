@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.platform import Api, eventually
+from tests.platform import Api, eventually, own_host
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = REPOSITORY / ".venv-agentfield" / "bin" / "python"
@@ -37,7 +37,8 @@ class AgentProcess:
             "PORT": str(self.port),
             "AGENTFIELD_SERVER": server,
             "AGENTFIELD_API_KEY": key,
-            "AGENT_CALLBACK_URL": f"http://127.0.0.1:{self.port}",
+            "HOST": (host := own_host()),
+            "AGENT_CALLBACK_URL": f"http://{host}:{self.port}",
             # Neither the cloud's metadata nor a list of prices is asked for.
             "AGENTFIELD_DISABLE_IP_DETECTION": "1",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -162,5 +163,5 @@ def as_agent(server: str, key: str | None) -> httpx.Client:
 
 def _free_port() -> int:
     with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
+        found.bind((own_host(), 0))
         return int(found.getsockname()[1])

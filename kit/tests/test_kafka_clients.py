@@ -7,6 +7,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from kit import kafka
+from kit.tests.kafka_records import send
 
 
 class Client:
@@ -83,3 +84,19 @@ async def test_a_client_that_ends_in_a_cancellation_of_its_own_is_stopped() -> N
     client.let_stop.set()
     await kafka.stop(client)
     assert client.stopped
+
+
+async def test_what_is_on_its_way_is_not_forgotten_for_a_new_topic(broker: str) -> None:
+    await send(broker, b"1", topic="known")
+    producer = await kafka.start_producer(broker, client_id="follows")
+    try:
+        # What happens when the connection breaks: from now on all topics there are are known.
+        await producer.client.force_metadata_update()
+        await send(broker, b"1", topic="new")
+        await kafka.follow(producer, ("known", "new"))
+        # Longer on its way than it takes to ask for the new one.
+        producer._message_accumulator._linger_time = 0.5
+        async with asyncio.timeout(8):
+            await asyncio.gather(*(producer.send_and_wait(topic, b"2", key=b"k") for topic in ("known", "new")))
+    finally:
+        await kafka.stop(producer)

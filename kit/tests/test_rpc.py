@@ -23,6 +23,7 @@ from kit.errors import Conflict, Invalid, Problem, TooManyRequests, Unauthentica
 from kit.identity import Principal, TokenSigner, TokenVerifier
 from kit.rpc import RpcServer
 from kit.sealing import Seal
+from kit.tests.measured import measured
 from kit.tests.protos import compile_proto
 from kit.tests.sample_service import SERVICE, Sample, insert_effect
 from kit.unit_of_work import UnitOfWork
@@ -151,6 +152,23 @@ async def test_a_secret_answer_is_given_again_but_not_stored_in_the_clear(vault:
     assert SECRET.encode() not in stored
     assert first.message.SerializeToString() not in stored
     assert await vault.effects() == 1
+
+
+async def test_calls_are_measured_by_how_they_ended(vault: Vault) -> None:
+    def calls(status: str) -> float:
+        path = RPCS["TakeBatch"].path.removeprefix("/")
+        return max(0, measured("rpc.server.call.duration", rpc_method=path, rpc_response_status_code=status))
+
+    fine, refused = calls("OK"), calls("INVALID_ARGUMENT")
+    await vault.take(b"{}")
+
+    async def refuse() -> None:
+        raise Invalid("no")
+
+    vault.meanwhile = refuse
+    with pytest.raises(Invalid):
+        await vault.take(b"[]")
+    assert (calls("OK"), calls("INVALID_ARGUMENT")) == (fine + 1, refused + 1)
 
 
 async def test_an_answer_without_a_secret_is_stored_as_it_is(vault: Vault) -> None:

@@ -15,6 +15,7 @@ from services.agent_runtime.failures.handlers import FailureHandlers
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
+from services.agent_runtime.jobs.store import BACKLOG
 from services.agent_runtime.nodes.handlers import NodeHandlers
 from services.agent_runtime.nodes.nodes import Nodes
 from services.agent_runtime.queues.handlers import QueueHandlers
@@ -84,6 +85,7 @@ def wire(settings: Settings) -> Wire:
             handlers=handlers(Parts(engines, agentfield or builtin, runtime, foundation.services, nodes)),
             subscriptions=(consumer.subscription(),),
             loops=(runtime.run, sweep.run),
+            backlogs={BACKLOG: ("waiting", "running")},
         )
 
     return put_together

@@ -36,6 +36,12 @@ class Settings(ServiceSettings):
     job_patience_seconds: float = Field(
         300, ge=0, description="How long what a job needs may be away before the job fails."
     )
+    job_files_days: int = Field(
+        30,
+        ge=1,
+        le=36500,
+        description="For how many days after its end the files of a job are kept: its artifact, and what it read.",
+    )
 
     @property
     def addresses(self) -> dict[str, str]:

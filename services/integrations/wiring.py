@@ -21,8 +21,10 @@ from services.integrations.github.handlers import GithubHandlers
 from services.integrations.imports.importing import Import
 from services.integrations.jobs.handlers import JobHandlers
 from services.integrations.jobs.links import Links
+from services.integrations.jobs.rules import SYNC
 from services.integrations.jobs.steps import Run
-from services.integrations.jobs.store import Job
+from services.integrations.jobs.store import BACKLOG, Job
+from services.integrations.jobs.sweep import file_sweeps
 from services.integrations.jobs.worker import Worker
 from services.integrations.notifications.consumer import subscription as notifications
 from services.integrations.notifications.delivery import Delivery
@@ -72,12 +74,14 @@ def wire(settings: Settings) -> Wire:
         links = Links(foundation.services.signer.derived_key("job artifacts"))
         worker = _worker(settings, foundation, files)
         uploads = upload_sweep(foundation.database, foundation.relay_url, files)
+        kept = file_sweeps(foundation.database, foundation.relay_url, files, days=settings.job_files_days)
         workspace_of = GithubHandlers(foundation.settings).workspace_of
         return Wiring(
             handlers=handlers(Parts(foundation.settings, foundation.secrets, sender, files, links)),
             subscriptions=(notifications(),),
             webhooks={_path("TakeGithubWebhook"): Webhook(settings.github_webhook_enabled, workspace_of)},
-            loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run),
+            loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run, *(sweep.run for sweep in kept)),
+            backlogs={BACKLOG: ("waiting", "running")},
         )
 
     return put_together
@@ -96,9 +100,10 @@ def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     )
 
     def begin(job: Job) -> Run:
-        if job.type == "import":
-            return Import(job, foundation.database, files, ops)
-        return Export(job, ops) if job.type == "export" else Sync(foundation.database, ops, opener.open)
+        if job.type == SYNC:
+            return Sync(foundation.database, ops, opener.open)
+        work = Import if job.type == "import" else Export
+        return work(job, foundation.database, files, ops)
 
     return Worker(
         foundation.database,

@@ -10,7 +10,7 @@ from kit.bootstrap import with_database
 from services.integrations.tests.github import workflow_run
 from services.integrations.tests.receivers import Hook, hook
 from tests.e2e.test_github import Github, _at, github
-from tests.platform import Api, Platform, assert_problem, eventually, new_key
+from tests.platform import Api, Platform, assert_problem, eventually, new_key, own_host
 
 __all__ = ["github"]
 
@@ -20,7 +20,7 @@ NOTIFICATIONS = "/integrations/notifications"
 
 @pytest.fixture
 def receiver() -> Iterator[Hook]:
-    with hook() as running:
+    with hook(own_host()) as running:
         yield running
 
 

@@ -97,6 +97,11 @@ SELECT first.workspace_id, first.id::text AS id, first.agent, first.created_at F
 _RUNNING = (
     "SELECT workspace_id, agent, count(*) AS count FROM jobs WHERE state = 'running' GROUP BY workspace_id, agent"
 )
+BACKLOG = """
+SELECT state::text AS state, count(*) AS many, min(created_at) AS oldest FROM jobs
+WHERE state = 'waiting' GROUP BY state UNION ALL
+SELECT state::text, count(*), min(created_at) FROM jobs WHERE state = 'running' GROUP BY state
+"""
 _WAITING_COUNT = "SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'waiting' LIMIT $1) AS counted"
 _LOST = "SELECT workspace_id, id::text AS id FROM jobs WHERE state = 'running' AND lease_until < now() LIMIT 500"
 _OVERDUE = "SELECT workspace_id, id::text AS id FROM jobs WHERE state = 'waiting' AND deadline_at <= $1 LIMIT 500"

@@ -1,6 +1,8 @@
 """What a job may go through: queued → running → succeeded, failed or cancelled; what has failed is queued again."""
 
-from kit.errors import IllegalTransition
+from datetime import datetime
+
+from kit.errors import Conflict, IllegalTransition
 
 SYNC = "accounting_sync"
 BOOKKEEPERS = frozenset({"integration_admin", "billing", "msp_admin"})
@@ -22,10 +24,14 @@ def check_cancel(status: str) -> None:
         raise IllegalTransition(f"The job is {status}; it has ended.")
 
 
-def check_retry(status: str) -> None:
-    """Raises IllegalTransition for a job that has not failed."""
+def check_retry(status: str, files_removed_at: datetime | None) -> None:
+    """Raises IllegalTransition for a job that has not failed, Conflict for one whose files are there no more."""
     if status != "failed":
         raise IllegalTransition(f"The job is {status}; only a failed one can be retried.")
+    if files_removed_at is not None:
+        raise Conflict(
+            f"Its files were removed on {files_removed_at:%Y-%m-%d}; begin another job.", code="files-removed"
+        )
 
 
 def place(parts: int, filled: int, size: int) -> tuple[int, int]:

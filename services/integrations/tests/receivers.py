@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP
 class Hook:
     """Answers `status` and `answer`; `location` where it sends callers elsewhere."""
 
+    host: str = ""
     port: int = 0
     status: int = 200
     answer: str = "thanks"
@@ -27,11 +28,11 @@ class Hook:
     @property
     def url(self) -> str:
         """For Apprise."""
-        return f"json://127.0.0.1:{self.port}/in"
+        return f"json://{self.host}:{self.port}/in"
 
 
 @contextmanager
-def hook() -> Iterator[Hook]:
+def hook(host: str = "127.0.0.1") -> Iterator[Hook]:
     receiver = Hook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,8 +49,8 @@ def hook() -> Iterator[Hook]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.port = server.server_address[1]
+    server = ThreadingHTTPServer((host, 0), Handler)
+    receiver.host, receiver.port = host, server.server_address[1]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from google.api.httpbody_pb2 import HttpBody
 
-from kit import ids
+from kit import ids, metrics
 from kit.errors import FieldError, Forbidden, Invalid
 from kit.instants import instant
 from kit.live_settings import SettingsReader
@@ -92,6 +92,7 @@ class IngestHandlers(IngestListHandlers):
         await _tell(work, agent, status, found.inventory)
         batch_id = ids.new_id()
         await store.note(work, _taken(taking, batch_id, found, policy, standing, status))
+        work.afterwards(lambda: _count(len(found.rows), len(batch.rejections)))
         return IngestResult(
             batch_id=batch_id,
             accepted=len(found.rows),
@@ -178,6 +179,11 @@ def _taken(
         asset_status=status,
         agent_version=found.agent_version,
     )
+
+
+def _count(accepted: int, rejected: int) -> None:
+    metrics.TELEMETRY_EVENTS.add(accepted, {"outcome": "accepted"})
+    metrics.TELEMETRY_EVENTS.add(rejected, {"outcome": "rejected"})
 
 
 def _first(rejections: Sequence[Rejection]) -> Sequence[Rejection]:

@@ -3,6 +3,7 @@
 Whatever else is to go with a decision or an end, in its transaction, stands here.
 """
 
+from kit import metrics
 from kit.unit_of_work import UnitOfWork
 from opsfield.workflow.v1.executions_pb2 import Execution, WorkflowCompleted
 from services.workflow.audit.executions import note_decision, note_end
@@ -15,6 +16,7 @@ async def end(work: UnitOfWork, row: Row) -> Execution:
     assert row["status"] in FINAL
     message = messages.execution(await store.save(work, row))
     work.emit(WorkflowCompleted(execution=message), key=row["id"])
+    work.afterwards(lambda: metrics.EXECUTIONS.add(1, {"state": row["status"]}))
     await note_end(work, row)
     return message
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kit import ids, structs
+from kit import ids, metrics, structs
 from kit.errors import FieldError, Invalid
 from kit.unit_of_work import UnitOfWork
 from opsfield.workflow.v1.dispatch_pb2 import ExecutionRequested
@@ -54,6 +54,7 @@ async def start(
 
 def request(work: UnitOfWork, row: Row, value: dict[str, Any]) -> None:
     """Ask the runtime to run an execution that is queued, with this input."""
+    work.afterwards(lambda: metrics.EXECUTIONS.add(1, {"state": "queued"}))
     work.emit(
         ExecutionRequested(
             execution_id=row["id"],
