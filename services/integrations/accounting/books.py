@@ -63,7 +63,10 @@ class Opener:
         if job.upload_id is None:
             return []
         async with self.database.read(callers.of_job(job)) as session:
-            reader = UploadReader(self.files, await uploads.parts(session, job.upload_id))
+            parts = await uploads.parts(session, job.upload_id)
+        if not parts:
+            raise JobFailedError("upload-missing", "What it reads is not there any more.")
+        reader = UploadReader(self.files, parts)
         try:
             return bank_file.read(await reader.read(0, bank_file.MOST_BYTES))
         except UnreadableFileError as error:
