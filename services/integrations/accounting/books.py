@@ -7,10 +7,11 @@ from kit.live_settings import SettingsReader
 from opsfield.platform.v1.settings_pb2 import Accounting
 from services.integrations.accounting.connection import Connections, Where
 from services.integrations.accounting.journal import bank_file
+from services.integrations.accounting.journal import store as journal
 from services.integrations.accounting.journal.bank_file import UnreadableFileError
 from services.integrations.accounting.journal.books import Journal
 from services.integrations.accounting.journal.rules import Accounts
-from services.integrations.accounting.port import Books, Incoming
+from services.integrations.accounting.port import Books, Entry, Incoming
 from services.integrations.files import Files
 from services.integrations.jobs import callers
 from services.integrations.jobs.steps import JobFailedError
@@ -51,13 +52,21 @@ class Opener:
             revenue, bank, codes = names.revenue_account, names.bank_account, names.tax_codes
             return XeroBooks(job, self.connections, self.xero, revenue=revenue, bank=bank, codes=codes)
         accounts = Accounts(names.receivable_account, names.revenue_account, names.tax_account, names.bank_account)
-        return Journal(accounts, await self._told(job))
+
+        async def booked(resource_id: str, event: str) -> Entry | None:
+            async with self.database.read(callers.of_job(job)) as session:
+                return await journal.booked(session, resource_id, event)
+
+        return Journal(accounts, await self._told(job), booked)
 
     async def _told(self, job: Job) -> list[Incoming]:
         if job.upload_id is None:
             return []
         async with self.database.read(callers.of_job(job)) as session:
-            reader = UploadReader(self.files, await uploads.parts(session, job.upload_id))
+            parts = await uploads.parts(session, job.upload_id)
+        if not parts:
+            raise JobFailedError("upload-missing", "What it reads is not there any more.")
+        reader = UploadReader(self.files, parts)
         try:
             return bank_file.read(await reader.read(0, bank_file.MOST_BYTES))
         except UnreadableFileError as error:

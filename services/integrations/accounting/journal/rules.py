@@ -23,16 +23,23 @@ class Accounts:
     bank: str
 
 
-def entries_of_invoice(invoice: Invoice, accounts: Accounts, *, is_booked: bool) -> list[Entry]:
-    """What is still to be booked of an invoice. `is_booked`: whether it is as issued."""
-    issued = _issued(invoice, accounts)
+def entries_of_invoice(invoice: Invoice, accounts: Accounts, *, booked: Entry | None) -> list[Entry]:
+    """What is still to be booked of an invoice. `booked`: how it is booked as issued, if it is; the same accounts are
+    reversed, whatever they are called by now."""
+    issued = booked or _issued(invoice, accounts)
     # An invoice over nothing is none in the books.
     if not issued.postings:
         return []
-    entries = [] if is_booked else [issued]
+    entries = [] if booked else [issued]
     if invoice.voided_on is not None:
         entries.append(_reversed(issued, invoice.voided_on))
     return entries
+
+
+def accounts_of(received: Entry, accounts: Accounts) -> Accounts:
+    """Those that a payment is booked on, for its refunds."""
+    bank, receivable = received.postings
+    return replace(accounts, bank=bank.account, receivable=receivable.account)
 
 
 def entries_of_payment(payment: Payment, number: str, accounts: Accounts, *, refunds_booked: int | None) -> list[Entry]:

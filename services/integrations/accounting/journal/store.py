@@ -1,12 +1,14 @@
 """The SQL of the journal."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 from kit import ids
 from kit.database import Session
 from kit.table_listing import TableListing
 from kit.unit_of_work import UnitOfWork
-from services.integrations.accounting.port import Entry
+from services.integrations.accounting.port import Entry, Posting
 
 _LINES = """(
     SELECT line.workspace_id, line.id, line.entry_number, line.position, entry.date::text AS date,
@@ -40,6 +42,17 @@ SELECT $1, $2, line.* FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::num
 """
 
 
+_BOOKED = """
+SELECT entry.date::text AS date, entry.currency, entry.description, entry.client_id::text AS client_id,
+    entry.invoice_id::text AS invoice_id, entry.invoice_number, entry.payment_id::text AS payment_id,
+    line.account, line.debit - line.credit AS amount, line.tax_percent
+FROM journal_entries AS entry JOIN journal_lines AS line
+    ON line.workspace_id = entry.workspace_id AND line.entry_number = entry.number
+WHERE entry.workspace_id = $1 AND coalesce(entry.payment_id, entry.invoice_id) = $2 AND entry.event = $3
+ORDER BY line.position
+"""
+
+
 class OutOfStepError(Exception):
     """Somebody else has booked something meanwhile."""
 
@@ -47,6 +60,16 @@ class OutOfStepError(Exception):
 async def last_number(session: Session) -> int:
     """Of the latest entry; 0 when there is none."""
     return int(await session.fetchval(_LAST, session.call.workspace_id) or 0)
+
+
+async def booked(session: Session, resource_id: str, event: str) -> Entry | None:
+    """An invoice's or a payment's entry of that event."""
+    lines = await session.fetch(_BOOKED, session.call.workspace_id, resource_id, event)
+    if not lines:
+        return None
+    postings = tuple(_posting(line) for line in lines)
+    names = ("date", "currency", "description", "client_id", "invoice_id", "invoice_number", "payment_id")
+    return Entry(event=event, postings=postings, **{name: lines[0][name] for name in names})
 
 
 async def add(work: UnitOfWork, entries: Sequence[Entry], *, after: int, job_id: str) -> None:
@@ -75,3 +98,8 @@ async def add(work: UnitOfWork, entries: Sequence[Entry], *, after: int, job_id:
             [max(-each.amount, 0) for each in postings],
             [each.tax_percent for each in postings],
         )
+
+
+def _posting(line: Any) -> Posting:
+    rate = line["tax_percent"]
+    return Posting(line["account"], Decimal(line["amount"]), None if rate is None else Decimal(rate))
