@@ -12,9 +12,10 @@ import yaml
 # The group of the API: the module that defines it, and where in it the CRDs are.
 _MODULES = {
     "gateway.networking.k8s.io": ("sigs.k8s.io/gateway-api@v1.4.0", "config/crd/standard"),
-    "keda.sh": ("github.com/kedacore/keda/v2@v2.17.0", "config/crd/bases"),
+    "keda.sh": ("github.com/kedacore/keda/v2@v2.18.3", "config/crd/bases"),
     "external-secrets.io": ("github.com/external-secrets/external-secrets@v1.3.2", "config/crds/bases"),
-    "postgresql.cnpg.io": ("github.com/cloudnative-pg/cloudnative-pg@v1.26.0", "config/crd/bases"),
+    "postgresql.cnpg.io": ("github.com/cloudnative-pg/cloudnative-pg@v1.30.0", "config/crd/bases"),
+    "barmancloud.cnpg.io": ("github.com/cloudnative-pg/plugin-barman-cloud@v0.15.0", "config/crd/bases"),
 }
 # Written in Java: its CRDs are made when it is built.
 WITHOUT_SCHEMA = {"kafka.strimzi.io"}
