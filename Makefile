@@ -26,6 +26,8 @@ TTL ?=
 ARGS ?=
 # How many of its files are tested at a time.
 JOBS ?= 2
+SEED ?= 1
+MINUTES ?= 5
 IMAGE ?= opsfield:latest
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -51,6 +53,10 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 .PHONY: test
 test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"] [KAFKA=apache]
 	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(VENV)/development.stamp gen/descriptors.binpb ## a mixed load while anything fails, then the books [SEED=1] [MINUTES=5] [KAFKA=apache]
+	@exec $(BIN)/python -m tests.faults.storm --seed $(SEED) --minutes $(MINUTES)
 
 .PHONY: lint
 lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and imports
