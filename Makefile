@@ -24,6 +24,8 @@ AGENT ?=
 SUBJECT ?=
 TTL ?=
 ARGS ?=
+# How many of its files are tested at a time.
+JOBS ?= 2
 IMAGE ?= opsfield:latest
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -37,7 +39,7 @@ help: ## list what one can do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: run
-run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it
+run: $(VENV)/runtime.stamp gen/descriptors.binpb ## start the whole platform on this machine; Ctrl-C stops it [KAFKA=apache]
 	@exec $(BIN)/python -m devstack run
 
 .PHONY: token
@@ -47,8 +49,8 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 		$(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(TTL),--ttl "$(TTL)")
 
 .PHONY: test
-test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"]
-	@exec $(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"] [KAFKA=apache]
+	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and imports
@@ -69,6 +71,10 @@ protos: gen/descriptors.binpb ## generate code and descriptors from protos/
 .PHONY: bench
 bench: $(VENV)/development.stamp gen/descriptors.binpb ## measure the platform beside its limits and peers
 	@exec $(BIN)/python -m bench
+
+.PHONY: cluster-secrets
+cluster-secrets: $(VENV)/runtime.stamp gen/descriptors.binpb ## make the secrets of k8s/overlays/dev
+	@exec $(BIN)/python -m devstack cluster-secrets
 
 .PHONY: image
 image: ## build the image of all programs [IMAGE=opsfield:latest]

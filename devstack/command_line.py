@@ -36,11 +36,15 @@ def main() -> int:
     token.add_argument("--subject", help="the caller's id (default: dev-<first role>)")
     token.add_argument("--ttl", type=int, default=tokens.HALF_A_DAY, metavar="SECONDS", help="how long it is valid")
     commands.add_parser("compose-secrets", help="make what is missing of keys, passwords and .env for Docker Compose")
+    commands.add_parser("cluster-secrets", help="the same for the overlay `dev` of k8s/")
     arguments = parser.parse_args()
     settings = read(DevstackSettings)
     try:
         if arguments.command == "compose-secrets":
             compose.prepare(REPOSITORY / ".compose", REPOSITORY / ".env")
+            return 0
+        if arguments.command == "cluster-secrets":
+            compose.prepare(REPOSITORY / "k8s" / "overlays" / "dev" / "secrets")
             return 0
         if arguments.command == "token":
             print(_token(settings, arguments))

@@ -33,9 +33,10 @@ OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4317
 """
 
 
-def prepare(folder: Path, settings: Path) -> None:
+def prepare(folder: Path, settings: Path | None = None) -> None:
     """Make what is missing: keys and passwords in `folder`, the variables of each container in `folder`/env, and
-    `settings` (Compose's .env) for what a person changes. Raises StackError where that is not possible."""
+    `settings` (Compose's .env) for what a person changes. The overlay `dev` of k8s/ has such a folder of its own.
+    Raises StackError where that is not possible."""
     layout = Layout(folder)
     layout.create()
     # The folder keeps others out; inside a container each file has to be readable for its user without rights.
@@ -51,7 +52,8 @@ def prepare(folder: Path, settings: Path) -> None:
     _once(folder / f"{GATEWAY}.env", f"JWT_DEV_SECRET={layout.jwt_secret.read_text()}\n")
     for path in (*layout.keys.iterdir(), layout.data / "postgres-password", layout.data / "grafana-password"):
         path.chmod(0o444)
-    _once(settings, _SETTINGS)
+    if settings:
+        _once(settings, _SETTINGS)
 
 
 def _write_service(folder: Path, service: str, admin_password: str) -> None:

@@ -20,12 +20,13 @@ def base() -> dict[str, str]:
 def of_service(
     name: str,
     layout: Layout,
-    ports: Mapping[str, int],
+    listen: str,
+    addresses: Mapping[str, str],
     database_url: str,
     database_relay_url: str,
     kafka_bootstrap: str,
 ) -> dict[str, str]:
-    """The environment of one service, by its name on the wire."""
+    """The environment of one service, by its name on the wire; `addresses` are those of all services."""
     own = {
         INTEGRATIONS: {"ARTIFACTS_URL": layout.artifacts.as_uri()},
         PLATFORM: {"SECRETS_KEK_FILE": str(layout.key_encryption_keys)},
@@ -35,16 +36,16 @@ def of_service(
         **base(),
         **_common(name, layout),
         **own.get(name, {}),
-        "GRPC_LISTEN": f"{HOST}:{ports[name]}",
-        **_addresses(ports),
+        "GRPC_LISTEN": listen,
+        **_addresses(addresses),
         "DATABASE_URL": database_url,
         "DATABASE_RELAY_URL": database_relay_url,
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
     }
 
 
-def of_gateway(layout: Layout, host: str, port: int, service_ports: Mapping[str, int]) -> dict[str, str]:
-    """The environment of the gateway, which finds each service at its port."""
+def of_gateway(layout: Layout, host: str, port: int, addresses: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the gateway, which finds each service at its address."""
     return {
         **base(),
         **_common(GATEWAY, layout),
@@ -53,7 +54,7 @@ def of_gateway(layout: Layout, host: str, port: int, service_ports: Mapping[str,
         "AUTH_MODE": "jwt",
         "JWT_DEV_SECRET": read_secret(layout),
         "JWT_ISSUER": ISSUER,
-        **_addresses(service_ports),
+        **_addresses(addresses),
     }
 
 
@@ -62,9 +63,9 @@ def command(name: str) -> list[str]:
     return [sys.executable, "-m", GATEWAY if name == GATEWAY else f"services.{module(name)}"]
 
 
-def _addresses(ports: Mapping[str, int]) -> dict[str, str]:
+def _addresses(addresses: Mapping[str, str]) -> dict[str, str]:
     """Where each service is found, by whoever calls it."""
-    return {f"{module(name).upper()}_ADDRESS": f"{HOST}:{ports[name]}" for name in SERVICES}
+    return {f"{module(name).upper()}_ADDRESS": addresses[name] for name in SERVICES}
 
 
 def _common(name: str, layout: Layout) -> dict[str, str]:

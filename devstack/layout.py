@@ -41,7 +41,6 @@ class Layout:
         self.database_password = self.data / "database-password"
         self.database = self.data / "postgres"
         self.artifacts = self.data / "artifacts"
-        self.kafka_address = self.data / "kafka-address"
 
     def create(self) -> None:
         """Make the folders. Raises StackError where that is not possible."""
@@ -57,7 +56,17 @@ class Layout:
 
     def log(self, name: str) -> Path:
         """The log of one program since its stack started."""
-        return self.logs / f"{name}.log"
+        return self.logs / f"{name.replace('/', '-')}.log"
+
+
+def instances(program: str, replicas: int) -> list[str]:
+    """The names of a program's replicas: `ops`, `ops/2`, …"""
+    return [program, *(f"{program}/{number}" for number in range(2, replicas + 1))]
+
+
+def program_of(instance: str) -> str:
+    """Whose replica that is: `ops/2` is one of `ops`."""
+    return instance.partition("/")[0]
 
 
 def module(service: str) -> str:

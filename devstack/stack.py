@@ -17,13 +17,26 @@ from types import TracebackType
 from typing import IO, Literal, Self
 
 from devstack import environment, health, keys, tokens
-from devstack.kafka import Kafka
-from devstack.layout import GATEWAY, KAFKA, POSTGRES, SERVICES, Layout, StackError, free_ports, port_is_free
+from devstack.broker import Kind, new_broker
+from devstack.layout import (
+    GATEWAY,
+    KAFKA,
+    POSTGRES,
+    SERVICES,
+    Layout,
+    StackError,
+    free_ports,
+    instances,
+    port_is_free,
+    program_of,
+)
 from devstack.lock import take_lock
 from devstack.postgres import Postgres
+from devstack.settings import DevstackSettings
 from devstack.supervisor import Child, describe_end, together
 from kit.bootstrap import Passwords, bootstrap_database
 from kit.migrate import upgrade
+from kit.settings import read
 
 READY_SECONDS = 60.0
 FIRST_PAUSE = 0.5
@@ -45,10 +58,13 @@ class Stack:
         services: Sequence[str] = SERVICES,
         gateway: bool = True,
         extra_env: Mapping[str, Mapping[str, str]] | None = None,
+        broker: Kind | None = None,
+        replicas: int = 1,
         restart: bool = False,
         report: Callable[[str], None] = lambda step: None,
     ) -> None:
-        """`port` 0 takes a free one; `extra_env` is by program; `restart` starts again what ends by itself.
+        """`port` 0 takes a free one; `extra_env` is by program; `broker` None is what KAFKA in the environment says;
+        of `replicas` of each program the second one is `ops/2`; `restart` starts again what ends by itself.
 
         `report` is told each step in one line.
         """
@@ -60,6 +76,8 @@ class Stack:
         self._demo = demo
         self._gateway = gateway
         self._extra = {name: dict(variables) for name, variables in (extra_env or {}).items()}
+        self._broker = broker or read(DevstackSettings).kafka
+        self._replicas = replicas
         self._restart = restart
         self._report = report
         self._lock: IO[str] | None = None
@@ -83,8 +101,12 @@ class Stack:
     @property
     def base_url(self) -> str:
         """Where the gateway answers, without a trailing slash."""
+        return self.gateway_url(GATEWAY)
+
+    def gateway_url(self, instance: str) -> str:
+        """The same of one of its replicas."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not listened on
-        return f"http://{host}:{self._port}"
+        return f"http://{host}:{self._ports[instance]}"
 
     @property
     def admin_url(self) -> str:
@@ -101,23 +123,30 @@ class Stack:
         return self._postgres.url(service, role)
 
     def address(self, service: str) -> str:
-        """`host:port` of a service's gRPC server, whether it runs or not."""
+        """`host:port` of the gRPC server of a service or of one of its replicas, whether it runs or not."""
         return f"{environment.HOST}:{self._ports[service]}"
+
+    def _addresses(self) -> dict[str, str]:
+        """How each service is found, with all its replicas (gRPC's `ipv4:` scheme)."""
+        found = {name: [self.address(each) for each in instances(name, self._replicas)] for name in SERVICES}
+        return {name: each[0] if len(each) == 1 else f"ipv4:{','.join(each)}" for name, each in found.items()}
 
     def environment(self, name: str) -> dict[str, str]:
         """The environment that a service or the gateway is started with."""
-        if name == GATEWAY:
-            variables = environment.of_gateway(self.layout, self.host, self._port, self._ports)
+        program = program_of(name)
+        if program == GATEWAY:
+            variables = environment.of_gateway(self.layout, self.host, self._ports[name], self._addresses())
         else:
             variables = environment.of_service(
-                name,
+                program,
                 self.layout,
-                self._ports,
-                self.database_url(name, "app"),
-                self.database_url(name, "relay"),
+                self.address(name),
+                self._addresses(),
+                self.database_url(program, "app"),
+                self.database_url(program, "relay"),
                 self.kafka_bootstrap,
             )
-        return {**variables, **self._extra.get(name, {})}
+        return {**variables, **self._extra.get(program, {}), **self._extra.get(name, {})}
 
     def pid(self, name: str) -> int:
         """The process id of a program (`postgres` and `kafka` are names too)."""
@@ -187,29 +216,32 @@ class Stack:
         for log in self.layout.logs.glob("*.log"):
             log.replace(log.with_suffix(".log.previous"))
         self._postgres = Postgres(self.layout, self._ports[POSTGRES])
-        self._kafka = Kafka(self.layout.kafka_address, self.layout.log(KAFKA), environment.base())
+        self._kafka = new_broker(self._broker, self.layout.data, self.layout.log(KAFKA))
         self._children |= {POSTGRES: self._postgres.child, KAFKA: self._kafka.child}
         self._report("starting PostgreSQL and Kafka")
         await together(self.start(POSTGRES), self.start(KAFKA))
         self._report(f"preparing {len(self.services)} databases")
         for service in self.services:
             await self._prepare_database(service)
-        programs = [*self.services, *([GATEWAY] if self._gateway else [])]
-        self._report(f"starting {', '.join(programs)}")
-        await together(*(self.start(name) for name in programs))
-        if self._demo:
-            self._report("loading the demo workspace")
-            await self._load_demo()
+        programs = [*self._services(), *(instances(GATEWAY, self._replicas) if self._gateway else [])]
+        self._report(f"starting {', '.join(programs)}{', loading the demo workspace' if self._demo else ''}")
+        # The demo workspace goes into the databases by itself, meanwhile.
+        await together(*(self.start(name) for name in programs), *([self._load_demo()] if self._demo else []))
 
     def _take_ports(self) -> None:
-        self._ports = free_ports(environment.HOST, (POSTGRES, *SERVICES))
-        if self._port == 0:
-            self._port = next(iter(free_ports(self.host, (GATEWAY,)).values()))
-        elif not port_is_free(self.host, self._port):
+        services = [each for name in SERVICES for each in instances(name, self._replicas)]
+        self._ports = free_ports(environment.HOST, (POSTGRES, *services, *instances(GATEWAY, self._replicas)))
+        if self._port and not port_is_free(self.host, self._port):
             raise StackError(
                 f"Port {self._port} of {self.host} is taken by another program: stop it, or choose another port, "
                 f"for example with `OPSFIELD_PORT={self._port + 1} make run`."
             )
+        if self._port:
+            self._ports[GATEWAY] = self._port
+
+    def _services(self) -> list[str]:
+        """The services that are started, with their replicas."""
+        return [each for name in self.services for each in instances(name, self._replicas)]
 
     async def _prepare_database(self, service: str) -> None:
         password = self.layout.database_password.read_text().strip()
@@ -242,23 +274,27 @@ class Stack:
         elif name == KAFKA:
             await self._start_kafka()
         else:
+            program = program_of(name)
             child = Child(
-                name, environment.command(name), self.environment(name), self.layout.log(name), stop_seconds=30.0
+                name, environment.command(program), self.environment(name), self.layout.log(name), stop_seconds=30.0
             )
             if self.running(name):
                 raise StackError(f"{name} is running already, as process {self.pid(name)}.")
             self._children[name] = child
             await child.start()
-            if name == GATEWAY:
-                await health.wait_for_gateway(child, self.base_url, READY_SECONDS)
+            if program == GATEWAY:
+                await health.wait_for_gateway(child, self.gateway_url(name), READY_SECONDS)
             else:
                 await health.wait_for_service(child, self.address(name), READY_SECONDS)
 
     async def _start_kafka(self) -> None:
+        before = self.kafka_bootstrap
         await self._kafka.start()
         self.kafka_bootstrap = self._kafka.bootstrap
-        # The broker chooses its port anew each time, and a program learns it when it starts.
-        stale = [name for name in self.services if self.running(name)]
+        if self.kafka_bootstrap == before:
+            return
+        # The embedded broker chooses its port anew each time, and a program learns it when it starts.
+        stale = [name for name in self._services() if self.running(name)]
         for name in stale:
             await self.stop(name)
         await together(*(self.start(name) for name in stale))
@@ -292,7 +328,7 @@ class Stack:
     # Shut-down, in reverse order
 
     async def _stop_all(self) -> None:
-        for names in (("demo", GATEWAY), self.services, (KAFKA,), (POSTGRES,)):
+        for names in (("demo", *instances(GATEWAY, self._replicas)), self._services(), (KAFKA,), (POSTGRES,)):
             running = [name for name in names if self.running(name)]
             if running:
                 self._report(f"stopping {', '.join(running)}")

@@ -21,9 +21,8 @@ from sqlalchemy.pool import NullPool
 
 from kit.bootstrap import database_name
 from kit.database_settings import MigrateSettings
+from kit.schema_version import REPOSITORY, versions_folder
 from kit.settings import read
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Replicas that start together take turns; the lock is per database, so one number serves all services.
 MIGRATION_LOCK = 0x6D696772
@@ -41,7 +40,7 @@ async def upgrade(service: str, owner_url: str, services: Path = REPOSITORY / "s
     Raises MissingMigrations when there is no folder for it, SQLAlchemyError, OSError or alembic's CommandError when
     a migration or the connection fails.
     """
-    versions = services / database_name(service) / "migrations" / "versions"
+    versions = versions_folder(service, services)
     if not versions.is_dir():
         raise MissingMigrations(f"{service} has no migrations: {versions} does not exist.")
     config = Config()
@@ -57,6 +56,11 @@ async def upgrade(service: str, owner_url: str, services: Path = REPOSITORY / "s
         await connection.execute(text("CREATE SCHEMA IF NOT EXISTS migrations"))
         await connection.commit()
         await connection.run_sync(_run, config)
+        # The programs look whether it is new enough (`kit.schema_version`).
+        relay = f"{database_name(service)}_relay"
+        await connection.execute(text(f"GRANT USAGE ON SCHEMA migrations TO {relay}"))
+        await connection.execute(text(f"GRANT SELECT ON migrations.alembic_version TO {relay}"))
+        await connection.commit()
 
 
 def _run(connection: Connection, config: Config) -> None:

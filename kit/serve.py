@@ -18,7 +18,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kit import contract, faults, live_settings, logs, metrics, tracing
+from kit import contract, faults, live_settings, logs, metrics, schema_version, tracing
 from kit.announcements import Announcements
 from kit.backlog import OUTBOX, Backlog
 from kit.bearer_tokens import BearerTokenIssuer
@@ -97,6 +97,9 @@ class _Process:
             lambda: Database.connect(settings.database_url, size=settings.database_pool_size), stopping
         )
         if database is None:
+            return
+        if not await schema_version.wait_for(self._service, settings.database_relay_url, stopping):
+            await database.close()
             return
         services = Services(settings.addresses, signer, timeout=_CALL_SECONDS)
         client = PlatformClient(services, self._service)

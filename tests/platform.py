@@ -34,11 +34,12 @@ class Platform:
         *,
         services: Sequence[str] = SERVICES,
         extra_env: Mapping[str, Mapping[str, str]] | None = None,
+        replicas: int = 1,
     ) -> None:
         if remote_url():
             pytest.skip("starts a platform of its own on this machine")
         variables = {"gateway": NO_RATE_LIMIT, **(extra_env or {})}
-        self.stack = Stack(data_dir, services=services, extra_env=variables)
+        self.stack = Stack(data_dir, services=services, extra_env=variables, replicas=replicas)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

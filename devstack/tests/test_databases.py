@@ -6,7 +6,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from devstack.layout import SERVICES
 from devstack.postgres import Postgres
+from kit import schema_version
 from kit.bootstrap import Passwords, bootstrap_database
 from kit.migrate import MissingMigrations, upgrade
 
@@ -91,6 +93,33 @@ async def test_half_of_a_migration_never_stays(database: Postgres, tmp_path: Pat
     assert await owner.fetchval("SELECT count(*) FROM notes") == 0
     assert await owner.fetchval("SELECT version_num FROM migrations.alembic_version") == "0001"
     await owner.close()
+
+
+async def test_a_program_waits_until_its_database_is_as_new(
+    database: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, stopping = database.url("agent-runtime", "relay"), asyncio.Event()
+    # Its database stands at 0001: newer than the one, as new as the other, older than the third.
+    for wanted in ("", "0001"):
+        monkeypatch.setattr(schema_version, "newest", lambda service, wanted=wanted: wanted)
+        assert await schema_version.wait_for("agent-runtime", url, stopping)
+    monkeypatch.setattr(schema_version, "newest", lambda service: "0002")
+    waiting = asyncio.create_task(schema_version.wait_for("agent-runtime", url, stopping))
+    owner = await connect(database, "owner")
+    await owner.execute("UPDATE migrations.alembic_version SET version_num = '0002'")
+    assert await waiting
+    await owner.execute("UPDATE migrations.alembic_version SET version_num = '0001'")
+    waiting = asyncio.create_task(schema_version.wait_for("agent-runtime", url, stopping))
+    stopping.set()
+    assert not await waiting
+    await owner.close()
+
+
+def test_the_newest_migration_is_known_without_alembic() -> None:
+    for service in SERVICES:
+        files = sorted(schema_version.versions_folder(service).glob("0*.py"))
+        assert f'revision = "{schema_version.newest(service)}"' in files[-1].read_text()
+        assert all(f'revision = "{file.name[:4]}"' in file.read_text() for file in files)
 
 
 async def test_a_service_without_migrations_is_told_so(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Agent:
         process = self.start(*options)
         yield process
         process.send_signal(signal.SIGTERM)
-        assert process.wait(6) == 0, self.log()
+        assert process.wait(60) == 0, self.log()
 
     @property
     def log_path(self) -> Path:

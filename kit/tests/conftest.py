@@ -52,16 +52,16 @@ async def sample(stack: Stack, app_url: str, admin: "asyncpg.Connection[asyncpg.
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[str]:
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The address of a Kafka broker that holds nothing yet."""
-    async with empty_broker(tmp_path / "broker") as address:
+    async with empty_broker(tmp_path_factory.mktemp("broker")) as address:
         yield address
 
 
 @pytest.fixture
-async def another_broker(tmp_path: Path) -> AsyncIterator[str]:
+async def another_broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Another one."""
-    async with empty_broker(tmp_path / "another-broker") as address:
+    async with empty_broker(tmp_path_factory.mktemp("another-broker")) as address:
         yield address
 
 

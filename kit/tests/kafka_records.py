@@ -9,10 +9,11 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from devstack import environment
-from devstack.kafka import Kafka
+from devstack.broker import new_broker
+from devstack.settings import DevstackSettings
 from kit.kafka import start_consumer, start_producer, stop
 from kit.relay import Relay, Retention
+from kit.settings import read as read_settings
 from kit.tests.sample_service import SERVICE, Sample
 
 TOPIC = "sample.happened"
@@ -21,9 +22,11 @@ Enough = Callable[[Sequence[Any]], bool]
 
 
 @asynccontextmanager
-async def empty_broker(file: Path) -> AsyncIterator[str]:
-    """A Kafka broker that holds nothing yet; the file is for its own use."""
-    kafka = Kafka(file, file.with_suffix(".log"), environment.base())
+async def empty_broker(folder: Path) -> AsyncIterator[str]:
+    """A Kafka broker that holds nothing yet, of the kind that KAFKA in the environment says.
+
+    The folder is its own."""
+    kafka = new_broker(read_settings(DevstackSettings).kafka, folder, folder / "log")
     try:
         await kafka.start()
         yield kafka.bootstrap

@@ -46,7 +46,7 @@ async def desk(
     request: pytest.FixtureRequest, app_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Desk]:
     database = await Database.connect(app_url, size=2)
-    async with empty_broker(tmp_path_factory.mktemp("consumer") / "broker") as broker:
+    async with empty_broker(tmp_path_factory.mktemp("consumer")) as broker:
         desk = Desk(broker)
         async with running(consumer(desk.handle, database, broker, together=request.param).run()):
             yield desk
@@ -94,7 +94,8 @@ async def effects(sample: Sample) -> list[str]:
 
 async def seen(sample: Sample, *names: str) -> None:
     """Wait until the last of these events has taken effect; then just these must have."""
-    await eventually(lambda: has_effect(sample, names[-1]))
+    # The first one waits for Apache Kafka to make what it keeps offsets in.
+    await eventually(lambda: has_effect(sample, names[-1]), seconds=60)
     assert await effects(sample) == list(names)
 
 

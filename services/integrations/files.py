@@ -33,6 +33,17 @@ class Files:
             found = await obstore.get_async(self._store, path)
             return bytes(await found.bytes_async())
 
+    async def get_range(self, path: str, start: int, size: int) -> bytes:
+        """So many bytes from there on; they are there. Raises Unavailable."""
+        with _reached():
+            return bytes(await obstore.get_range_async(self._store, path, start=start, length=size))
+
+    async def get_end(self, path: str, size: int) -> bytes:
+        """The last `size` bytes, or all if there are less. Raises Unavailable."""
+        with _reached():
+            found = await obstore.get_async(self._store, path, options={"range": {"suffix": size}})
+            return bytes(await found.bytes_async())
+
     async def delete(self, folder: str) -> None:
         """Delete all that lies in a folder. Raises Unavailable."""
         with _reached():

@@ -6,16 +6,20 @@ from typing import Any
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-from kit import contract
+from kit import contract, ids
 from kit.calls import ServiceCall, Services
-from opsfield.common.v1.page_pb2 import ASC
+from opsfield.common.v1.page_pb2 import ASC, DESC
 from opsfield.ops.v1.bulk_pb2 import CreatedResource, CreateResourcesRequest
+from opsfield.ops.v1.invoices_pb2 import GetInvoiceRequest, Invoice, ListInvoicesRequest
+from opsfield.ops.v1.payments_pb2 import CreatePaymentRequest, ListPaymentsRequest, Payment
 from services.integrations.jobs import callers
 from services.integrations.jobs.store import Job
 from services.integrations.ops_kinds import OpsKind, all_kinds
 
 # As long as a service works on a call at most.
 _SECONDS = 35.0
+# Of what a search by a number or an id may find beside what is meant.
+_MOST_ALIKE = 100
 
 
 class OpsClient:
@@ -30,6 +34,10 @@ class OpsClient:
         self._list = {
             kind.name: ServiceCall(services, "ops", kind.list_rpc, timeout=_SECONDS) for kind in all_kinds().values()
         }
+        self._get = {
+            kind.name: ServiceCall(services, "ops", kind.get_rpc, timeout=_SECONDS) for kind in all_kinds().values()
+        }
+        self._create_payment = ServiceCall(services, "ops", rpcs["CreatePayment"], timeout=_SECONDS)
 
     async def create(self, job: Job, step: str, kind: OpsKind, messages: Sequence[Message]) -> list[CreatedResource]:
         """What became of each, in order; of the same step, the same."""
@@ -57,3 +65,37 @@ class OpsClient:
         )
         answer: Any = (await self._list[kind.name](request, callers.passport(job))).message
         return list(answer.data), answer.page.total
+
+    async def latest(self, job: Job, kind: OpsKind, *, offset: int, limit: int) -> list[Any]:
+        """Resources, those that changed last first."""
+        request: Any = kind.list_rpc.request_class(limit=limit, offset=offset, sort_by="updatedAt", sort_order=DESC)
+        answer: Any = (await self._list[kind.name](request, callers.passport(job))).message
+        return list(answer.data)
+
+    async def get(self, job: Job, kind: OpsKind, resource_id: str) -> Any:
+        """Raises NotFound."""
+        request = kind.get_rpc.request_class(id=resource_id)
+        return (await self._get[kind.name](request, callers.passport(job))).message
+
+    async def invoice(self, job: Job, invoice_id: str) -> Invoice:
+        """Raises NotFound."""
+        found: Any = (await self._get["invoices"](GetInvoiceRequest(id=invoice_id), callers.passport(job))).message
+        return found  # type: ignore[no-any-return]
+
+    async def invoice_numbered(self, job: Job, number: str) -> Invoice | None:
+        request = ListInvoicesRequest(q=number, limit=_MOST_ALIKE)
+        answer: Any = (await self._list["invoices"](request, callers.passport(job))).message
+        return next((each for each in answer.data if each.number == number), None)
+
+    async def payment_of(self, job: Job, provider: str, external_id: str) -> str | None:
+        """The payment that is the provider's one of that id."""
+        request = ListPaymentsRequest(provider_payment_id=external_id, limit=_MOST_ALIKE)
+        answer: Any = (await self._list["payments"](request, callers.passport(job))).message
+        return next((each.id for each in answer.data if each.provider == provider), None)
+
+    async def book_payment(self, job: Job, payment: Payment) -> str:
+        """Its id; of the same payment of a provider, the same, whichever job it is."""
+        key = ids.child_key(f"{payment.provider}/{payment.provider_payment_id}", "book payment")
+        passport = callers.passport(job)._replace(idempotency_key=key)
+        created: Any = (await self._create_payment(CreatePaymentRequest(payment=payment), passport)).message
+        return str(created.id)

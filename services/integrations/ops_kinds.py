@@ -18,6 +18,7 @@ class OpsKind:
     name: str
     message: type[Message]
     list_rpc: Rpc
+    get_rpc: Rpc
     update_rpc: Rpc
     body: str
 
@@ -56,7 +57,8 @@ def all_kinds() -> dict[str, OpsKind]:
             continue
         list_name = contract.list_response_class(descriptor).DESCRIPTOR.name.removesuffix("Response")
         body = contract.snake_case(descriptor.name)
+        list_rpc, get_rpc = rpcs[list_name], rpcs[f"Get{descriptor.name}"]
         found[name] = OpsKind(
-            name, GetMessageClass(descriptor), rpcs[list_name], rpcs[f"Update{descriptor.name}"], body
+            name, GetMessageClass(descriptor), list_rpc, get_rpc, rpcs[f"Update{descriptor.name}"], body
         )
     return found

@@ -21,10 +21,26 @@ class Settings(ServiceSettings):
     artifacts_url: str = Field(
         description="Where uploads and what jobs leave are kept: file:///folder, s3://bucket/prefix, memory:///."
     )
-    job_slots: int = Field(2, ge=1, le=20, description="How many imports and exports one process runs at a time.")
+    quickbooks_url: str = Field("https://quickbooks.api.intuit.com", description="Where QuickBooks Online's API is.")
+    quickbooks_discovery_url: str = Field(
+        "https://developer.api.intuit.com/.well-known/openid_configuration",
+        description="The document that tells where QuickBooks gives out tokens.",
+    )
+    xero_url: str = Field("https://api.xero.com/api.xro/2.0", description="Where Xero's accounting API is.")
+    xero_token_url: str = Field("https://identity.xero.com/connect/token", description="Where Xero gives out tokens.")
+    accounting_seconds: float = Field(30, ge=1, le=120, description="How long books of others may take for an answer.")
+    job_slots: int = Field(
+        2, ge=1, le=20, description="How many imports, exports and syncs one process runs at a time."
+    )
     job_lease_seconds: float = Field(15, ge=1, description="Silence after which a job's worker counts as gone.")
     job_patience_seconds: float = Field(
         300, ge=0, description="How long what a job needs may be away before the job fails."
+    )
+    job_files_days: int = Field(
+        30,
+        ge=1,
+        le=36500,
+        description="For how many days after its end the files of a job are kept: its artifact, and what it read.",
     )
 
     @property

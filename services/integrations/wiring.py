@@ -7,17 +7,24 @@ from kit import contract
 from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind_service
+from kit.sealing import Seal
 from kit.secrets import SecretReader
 from kit.webhooks import Webhook
 from kit.wiring import Foundation, Wire, Wiring
+from services.integrations.accounting.books import Opener
+from services.integrations.accounting.connection import Connections, Where
+from services.integrations.accounting.handlers import AccountingHandlers
+from services.integrations.accounting.syncing import Sync
 from services.integrations.exports.exporting import Export
 from services.integrations.files import Files
 from services.integrations.github.handlers import GithubHandlers
 from services.integrations.imports.importing import Import
 from services.integrations.jobs.handlers import JobHandlers
 from services.integrations.jobs.links import Links
+from services.integrations.jobs.rules import SYNC
 from services.integrations.jobs.steps import Run
 from services.integrations.jobs.store import BACKLOG, Job
+from services.integrations.jobs.sweep import file_sweeps
 from services.integrations.jobs.worker import Worker
 from services.integrations.notifications.consumer import subscription as notifications
 from services.integrations.notifications.delivery import Delivery
@@ -53,6 +60,7 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
         **bind_service(NAME, "NotificationService", NotificationHandlers(parts.secrets, parts.sender)),
         **bind_service(NAME, "UploadService", UploadHandlers(parts.files)),
         **bind_service(NAME, "JobService", JobHandlers(parts.files, parts.links)),
+        **bind_service(NAME, "AccountingService", AccountingHandlers(parts.settings)),
     }
 
 
@@ -66,12 +74,13 @@ def wire(settings: Settings) -> Wire:
         links = Links(foundation.services.signer.derived_key("job artifacts"))
         worker = _worker(settings, foundation, files)
         uploads = upload_sweep(foundation.database, foundation.relay_url, files)
+        kept = file_sweeps(foundation.database, foundation.relay_url, files, days=settings.job_files_days)
         workspace_of = GithubHandlers(foundation.settings).workspace_of
         return Wiring(
             handlers=handlers(Parts(foundation.settings, foundation.secrets, sender, files, links)),
             subscriptions=(notifications(),),
             webhooks={_path("TakeGithubWebhook"): Webhook(settings.github_webhook_enabled, workspace_of)},
-            loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run),
+            loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run, *(sweep.run for sweep in kept)),
             backlogs={BACKLOG: ("waiting", "running")},
         )
 
@@ -80,9 +89,21 @@ def wire(settings: Settings) -> Wire:
 
 def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     ops = OpsClient(foundation.services)
+    seal = Seal(foundation.services.signer.derived_key("accounting connections"))
+    opener = Opener(
+        foundation.database,
+        files,
+        foundation.settings,
+        Connections(foundation.database, foundation.secrets, seal),
+        Where(settings.quickbooks_url, settings.quickbooks_discovery_url, settings.accounting_seconds),
+        Where(settings.xero_url, settings.xero_token_url, settings.accounting_seconds),
+    )
 
     def begin(job: Job) -> Run:
-        return Import(job, foundation.database, files, ops) if job.type == "import" else Export(job, ops)
+        if job.type == SYNC:
+            return Sync(foundation.database, ops, opener.open)
+        work = Import if job.type == "import" else Export
+        return work(job, foundation.database, files, ops)
 
     return Worker(
         foundation.database,

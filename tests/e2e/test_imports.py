@@ -1,155 +1,24 @@
-"""Imports and exports: every row is counted, whoever dies; what was imported is known again; what is exported is what
-there is."""
+"""Imports and exports: what was imported is known again; what is exported is what there is; what is wrong is told where
+it is. That every row is counted whoever dies is in tests/faults/test_imports.py."""
 
 import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.imports import CLIENTS, artifact, begin, clients_file, counts, csv_of, ended, total, upload
 from tests.platform import Api, Platform, assert_problem, eventually
-
-CLIENTS = [{"column": "Name", "field": "name"}, {"column": "City", "field": "billingAddress.city"}]
-TICKETS = [
-    {"column": "Subject", "field": "subject"},
-    {"column": "Customer", "field": "clientId"},
-    {"column": "Prio", "field": "priority"},
-    {"column": "Tags", "field": "tags"},
-]
-# How long a job may take on a machine that is busy with others.
-PATIENCE = 240.0
 
 
 @pytest.fixture
 def admin(platform: Platform) -> Iterator[Api]:
     with platform.api(("data_admin",)) as admin:
         yield admin
-
-
-def csv_of(*rows: list[str], delimiter: str = ",") -> bytes:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows(rows)
-    return out.getvalue().encode()
-
-
-def clients_file(count: int, bad: int = 0) -> bytes:
-    """The last `bad` of the clients have no name."""
-    rows = [[f"C-{n}", f"Client {n}" if n < count - bad else "", f"City\n{n}"] for n in range(count)]
-    return b"\xef\xbb\xbf" + csv_of(["Id", "Name", "City"], *rows, delimiter=";")
-
-
-def upload(admin: Api, data: bytes, parts: int = 1) -> str:
-    size = -(-len(data) // parts)
-    pieces = [data[start : start + size] for start in range(0, len(data), size)]
-    headers = {"content-type": "text/csv"}
-    answer = admin.post("/uploads", content=pieces[0], headers=headers)
-    assert answer.status_code == 201, answer.text
-    upload_id, offset = answer.json()["id"], len(pieces[0])
-    for piece in pieces[1:]:
-        answer = admin.post(f"/uploads/{upload_id}/append", params={"offset": offset}, content=piece, headers=headers)
-        assert answer.status_code == 200, answer.text
-        offset += len(piece)
-    assert answer.json()["size"] == len(data)
-    return str(upload_id)
-
-
-def begin(admin: Api, kind: str, upload_id: str, mapping: list[dict[str, str]], **fields: Any) -> dict[str, Any]:
-    body = {"kind": kind, "format": "csv", "uploadId": upload_id, "mapping": mapping, **fields}
-    answer = admin.post("/imports", json=body)
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/api/v1/jobs/{answer.json()['id']}"
-    return dict(answer.json())
-
-
-def job(admin: Api, job_id: str) -> dict[str, Any]:
-    answer = admin.get(f"/jobs/{job_id}")
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-def ended(admin: Api, begun: dict[str, Any], status: str = "succeeded") -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
-        found = job(admin, begun["id"])
-        return found if found["isFinal"] else None
-
-    found = eventually(look, seconds=PATIENCE)
-    assert found is not None
-    assert found["status"] == status, found
-    assert found["rowsDone"] == found["rowsCreated"] + found["rowsUpdated"] + found["rowsFailed"] or (
-        found["type"] == "export"
-    )
-    return found
-
-
-def counts(found: dict[str, Any]) -> tuple[int, int, int, int]:
-    return found["rowsDone"], found["rowsCreated"], found["rowsUpdated"], found["rowsFailed"]
-
-
-def artifact(platform: Platform, found: dict[str, Any]) -> bytes:
-    url = f"{platform.stack.base_url}{found['artifactUrl']}"
-    answers = [httpx.get(url, params={"part": part}) for part in range(found["artifactParts"])]
-    assert {answer.status_code for answer in answers} == {200}
-    assert httpx.get(url, params={"part": len(answers)}).status_code == 404
-    return b"".join(answer.content for answer in answers)
-
-
-def total(api: Api, kind: str) -> int:
-    return int(api.get(f"/{kind}", params={"limit": 1}).json()["page"]["total"])
-
-
-def kill_midway(platform: Platform, admin: Api, begun: dict[str, Any], rows: int) -> None:
-    """Kill -9 once so many rows are done, and start again."""
-    eventually(lambda: job(admin, begun["id"])["rowsDone"] >= rows, seconds=PATIENCE)
-    platform.kill("integrations")
-    platform.start("integrations")
-
-
-def test_clients_then_tickets_with_kills_and_bad_rows(platform: Platform, admin: Api) -> None:
-    count, bad = 3000, 30
-    clients = upload(admin, clients_file(count, bad), parts=3)
-    begun = begin(admin, "clients", clients, CLIENTS, externalIdColumn="Id")
-    kill_midway(platform, admin, begun, 500)
-    found = ended(admin, begun)
-    assert counts(found) == (count, count - bad, 0, bad)
-    assert (found["rowsTotal"], found["errorCode"], found["retryCount"]) == (count, None, 0)
-    assert total(admin, "clients") == count - bad
-    report = list(csv.DictReader(io.StringIO(artifact(platform, found).decode())))
-    assert [int(line["row"]) for line in report] == list(range(count - bad + 1, count + 1))
-    assert {line["column"] for line in report} == {"Name"}
-    assert "C-2999" in report[-1]["record"]
-
-    rows = [
-        [f"T-{n}", f"Ticket {n}", f"C-{n % (count - bad)}" if n % 100 else "nobody", "high", "a;b"]
-        for n in range(count)
-    ]
-    tickets = upload(admin, csv_of(["Key", "Subject", "Customer", "Prio", "Tags"], *rows))
-    begun = begin(admin, "tickets", tickets, TICKETS, externalIdColumn="Key")
-    kill_midway(platform, admin, begun, 1000)
-    found = ended(admin, begun)
-    assert counts(found) == (count, count - bad, 0, bad)
-    assert total(admin, "tickets") == count - bad
-    assert total(admin, "tickets?priority=high") == count - bad
-    [report_line, *_] = csv.DictReader(io.StringIO(artifact(platform, found).decode()))
-    assert (report_line["row"], report_line["column"]) == ("1", "Customer")
-    [ticket] = admin.get("/tickets", params={"q": "Ticket 2999"}).json()["data"]
-    client = admin.get(f"/clients/{ticket['clientId']}").json()
-    assert (client["name"], client["billingAddress"]["city"], ticket["tags"]) == ("Client 29", "City\n29", ["a", "b"])
-
-    again = ended(admin, begin(admin, "clients", clients, CLIENTS, externalIdColumn="Id"))
-    assert counts(again) == (count, 0, count - bad, bad)
-    assert total(admin, "clients") == count - bad
-
-    exported = admin.post("/exports", json={"kind": "clients", "format": "csv"})
-    assert exported.status_code == 202
-    found = ended(admin, exported.json())
-    lines = list(csv.DictReader(io.StringIO(artifact(platform, found).decode())))
-    assert (found["rowsDone"], found["rowsTotal"]) == (count - bad, count - bad)
-    expected = sorted((f"Client {n}", f"City\n{n}") for n in range(count - bad))
-    assert sorted((line["name"], line["billingAddress.city"]) for line in lines) == expected
-    assert len({line["id"] for line in lines}) == count - bad
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_fail(platform: Platform, admin: Api) -> None:
@@ -187,6 +56,7 @@ def test_a_request_that_makes_no_sense_is_refused_with_paths(admin: Api) -> None
         ({"mapping": [*CLIENTS, {"column": "X", "field": "name"}]}, {"mapping[2].field"}),
         ({"mapping": CLIENTS[1:]}, {"mapping"}),
         ({"format": "xlsx"}, {"format"}),
+        ({"format": "parquet"}, {"format"}),
     ):
         problem = assert_problem(admin.post("/imports", json={**body, **wrong}), 422, "validation-failed")
         assert {error["path"] for error in problem["errors"]} == paths
@@ -234,6 +104,9 @@ def test_json_lines_there_and_back(platform: Platform, admin: Api) -> None:
     mapping = [{"column": "n", "field": "name"}, {"column": "address", "field": "billingAddress"}]
     begun = begin(admin, "clients", upload(admin, data.encode() + b'\n{"n": 1.5\n'), mapping, format="jsonl")
     assert counts(ended(admin, begun)) == (6, 5, 0, 1)
+    exported = ended(admin, admin.post("/exports", json={"kind": "clients", "format": "parquet"}).json())
+    table = pq.read_table(pa.BufferReader(artifact(platform, exported)))
+    assert sorted(table["name"].to_pylist()) == sorted(names)
     for form in ("csv", "jsonl"):
         found = ended(admin, admin.post("/exports", json={"kind": "clients", "format": form}).json())
         text = artifact(platform, found).decode()

@@ -1,6 +1,7 @@
 """A fleet goes on sending while what it sends to is killed: every event that was acknowledged is stored, once."""
 
 import asyncio
+import os
 import threading
 import time
 
@@ -13,7 +14,11 @@ from tests.agents import Agent, metric, new_enrollment_token
 from tests.agents import Fleet as Http
 from tests.platform import Api, Platform, eventually, new_key
 
-AGENTS = 40
+# A long run is one with AGENTS=1000 SECONDS=600.
+AGENTS = int(os.environ.get("AGENTS", "40"))
+SECONDS = float(os.environ.get("SECONDS", "20"))
+# Together they send so many batches a second.
+BATCHES = 80
 # Points that nothing but a batch passes: the sweep for silence commits units of work of its own.
 CRASH_POINTS = ("before-key", "after-key", "after-copy", "before-answer")
 
@@ -35,18 +40,22 @@ def stored(platform: Platform, workspace: str) -> int:
 def test_whatever_is_killed_the_counts_add_up(platform: Platform, api: Api) -> None:
     fleet = Fleet(platform.stack.base_url, new_enrollment_token(api), AGENTS, connections=4)
     asyncio.run(fleet.enroll())
-    sending = threading.Thread(target=lambda: asyncio.run(fleet.run(interval=0.5, seconds=20)))
+    sending = threading.Thread(target=lambda: asyncio.run(fleet.run(interval=AGENTS / BATCHES, seconds=SECONDS)))
     sending.start()
     for victim in ("telemetry", "kafka", "postgres", "gateway", "telemetry"):
-        time.sleep(2)
+        time.sleep(SECONDS / 10)
         platform.kill(victim)
         platform.start(victim)
-    sending.join(120)
+    sending.join(SECONDS + 120)
     assert not sending.is_alive()
     assert fleet.figures.retries, "nothing was in the way of anything"
     assert fleet.figures.batches > AGENTS
     assert stored(platform, api.workspace) == fleet.figures.events
-    totals = api.get("/edge-agent/ingest-status", params={"limit": 200}).json()["data"]
+    totals = [
+        each
+        for offset in range(0, AGENTS, 200)
+        for each in api.get("/edge-agent/ingest-status", params={"limit": 200, "offset": offset}).json()["data"]
+    ]
     assert sum(each["eventsAccepted"] for each in totals) == fleet.figures.events
     assert sum(each["batches"] for each in totals) == fleet.figures.batches
     assert api.get("/events/ingest-batches").json()["page"]["total"] == fleet.figures.batches

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
 
 from kit import clock
 from kit.database import Database
 from kit.errors import Problem
-from kit.unit_of_work import unit_of_work
+from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.integrations.files import Files
 from services.integrations.imports import external_ids, report, rows, rules
 from services.integrations.imports.external_ids import Known
-from services.integrations.imports.mapping import targets_of
+from services.integrations.imports.mapping import defaults_of, targets_of
+from services.integrations.imports.moves import split_off
+from services.integrations.imports.profiles.all import PROFILES
+from services.integrations.imports.profiles.profile import Context
 from services.integrations.imports.rows import Row
 from services.integrations.jobs import callers, store
 from services.integrations.jobs.callers import SERVICE
@@ -41,6 +45,9 @@ class Import:
         self._ops = ops
         self._kind = all_kinds()[job.kind]
         self._targets = targets_of(self._kind, job.mapping)
+        self._defaults = defaults_of(self._kind, job.defaults)
+        self._profile = PROFILES.get(job.profile or "")
+        self._zone = _zone(job)
         self._reader: UploadReader | None = None
 
     async def step(self, job: Job) -> Step:
@@ -51,6 +58,8 @@ class Import:
         known = await (self._look_up(job, found) if job.dry_run or not found else self._hold(job, found))
         for row in found:
             rows.resolve(row, job.kind, known)
+            if self._profile is not None:
+                rows.leave(row, self._profile.only_new)
         created, updated, made = await self._send(job, progress["chunk"], found)
         failed = sum(1 for row in found if row.problems)
         wrong = report.written(found, with_header=job.artifact_parts == 0)
@@ -62,7 +71,11 @@ class Import:
         }
         total = later["row"] - 1 if is_last else None
         gain = Gain(later, len(found), failed=failed, created=created, updated=updated, total=total)
-        return Step(gain, is_last, [wrong] if wrong else [], made)
+
+        async def record(work: UnitOfWork, current: Job) -> None:
+            await external_ids.add(work, current.kind, made, job_id=current.id)
+
+        return Step(gain, is_last, [wrong] if wrong else [], record)
 
     async def _open(self, job: Job) -> UploadReader:
         if self._reader is None:
@@ -81,9 +94,12 @@ class Import:
         header = rules.read_header(data, is_last=len(data) == reader.size)
         if header is None:
             raise JobFailedError("header-unreadable", "The file does not begin with a header in UTF-8.")
-        named = [target.column for target in self._targets]
-        if job.external_id_column is not None:
-            named.append(job.external_id_column)
+        if self._profile is not None:
+            named = sorted(self._profile.required)
+        else:
+            named = [target.column for target in self._targets]
+            if job.external_id_column is not None:
+                named.append(job.external_id_column)
         if missing := sorted({each for each in named if each not in header.columns}):
             raise JobFailedError("columns-missing", f"The header lacks {', '.join(missing)}.")
         if twice := sorted({each for each in named if header.columns.count(each) > 1}):
@@ -96,21 +112,24 @@ class Import:
         found, taken = self._records(progress, data, CHUNK_ROWS, is_last=rest_is_here)
         if not found and taken == 0 and not (rest_is_here and not data):
             raise JobFailedError("row-too-large", f"The row {progress['row']} has more than 4 MiB.")
-        read = [
-            rows.read(
-                record,
-                progress["row"] + place,
-                self._targets,
-                job.external_id_column,
-                is_text=job.format == "csv",
-            )
-            for place, record in enumerate(found)
-        ]
+        read = [self._row(job, record, progress["row"] + place) for place, record in enumerate(found)]
         if (kept := rows.until_repeated(read)) < len(read):
             # Read once more, to know where the rows that are kept end.
             _, taken = self._records(progress, data, kept, is_last=rest_is_here)
             return read[:kept], taken, False
         return read, taken, progress["offset"] + taken == size
+
+    def _row(self, job: Job, record: rules.Record, number: int) -> Row:
+        problems: list[tuple[str, str]] = []
+        if self._profile is not None:
+            client = next((each["value"] for each in job.defaults if each["field"] == "clientId"), None)
+            record, problems = self._profile.translated(record, Context(client, self._zone or UTC))
+        is_text = job.format == "csv"
+        row = rows.read(record, number, self._targets, job.external_id_column, is_text=is_text, zone=self._zone)
+        row.problems[:0] = problems
+        if record.values is not None:
+            rows.fill(row, self._defaults)
+        return row
 
     def _records(
         self, progress: dict[str, Any], data: bytes, most: int, *, is_last: bool
@@ -153,37 +172,71 @@ class Import:
                 if not row.problems:
                     ready.append((row, message, mask))
         new = [(row, message) for row, message, _ in ready if row.resource_id is None]
+        moves = {row.number: split_off(message, self._kind.name) for row, message in new}
         changed = [each for each in ready if each[0].resource_id is not None]
         made: list[tuple[str, str]] = []
         if not job.dry_run:
-            made = await self._create(job, chunk, new)
+            made, resources = await self._create(job, chunk, new)
             await self._update(job, chunk, changed)
+            await self._move(
+                job,
+                chunk,
+                [(row, resources[row.number], moves[row.number]) for row, _ in new if row.number in resources],
+            )
         created = sum(1 for row, _ in new if not row.problems)
         return created, sum(1 for row, _, _ in changed if not row.problems), made
 
-    async def _create(self, job: Job, chunk: int, new: Sequence[tuple[Row, Message]]) -> list[tuple[str, str]]:
+    async def _create(
+        self, job: Job, chunk: int, new: Sequence[tuple[Row, Message]]
+    ) -> tuple[list[tuple[str, str]], dict[int, str]]:
+        """External ids and their resources; and of all that were created, the resource by the row's number."""
         if not new:
-            return []
+            return [], {}
         results = await self._ops.create(job, f"chunk/{chunk}", self._kind, [message for _, message in new])
-        made = []
+        made, resources = [], {}
         for (row, _), result in zip(new, results, strict=True):
             if not result.id:
                 row.problems += rows.problems_of(result.problem, self._targets)
-            elif row.external_id is not None:
+                continue
+            resources[row.number] = result.id
+            if row.external_id is not None:
                 made.append((row.external_id, result.id))
-        return made
+        return made, resources
 
     async def _update(self, job: Job, chunk: int, changed: Sequence[tuple[Row, Message, list[str]]]) -> None:
         gate = asyncio.Semaphore(_UPDATES_AT_ONCE)
 
         async def one(row: Row, message: Message, mask: list[str]) -> None:
-            step = f"chunk/{chunk}/row/{row.number}"
             async with gate:
-                try:
-                    await self._ops.update(job, step, self._kind, row.resource_id or "", message, mask)
-                except Problem as problem:
-                    if problem.status >= 500 or problem.retry_after is not None:
-                        raise
-                    row.problems += rows.problems_of(problem, self._targets)
+                await self._change(job, row, f"chunk/{chunk}/row/{row.number}", row.resource_id or "", message, mask)
 
         await asyncio.gather(*(one(*each) for each in changed))
+
+    async def _move(self, job: Job, chunk: int, created: Sequence[tuple[Row, str, Sequence[Message]]]) -> None:
+        """Bring what was created to where it is in the file."""
+        gate = asyncio.Semaphore(_UPDATES_AT_ONCE)
+
+        async def one(row: Row, resource_id: str, moves: Sequence[Message]) -> None:
+            async with gate:
+                for place, message in enumerate(moves):
+                    step = f"chunk/{chunk}/row/{row.number}/move/{place}"
+                    await self._change(job, row, step, resource_id, message, ["status"])
+
+        await asyncio.gather(*(one(*each) for each in created))
+
+    async def _change(
+        self, job: Job, row: Row, step: str, resource_id: str, message: Message, mask: Sequence[str]
+    ) -> None:
+        try:
+            await self._ops.update(job, step, self._kind, resource_id, message, mask)
+        except Problem as problem:
+            if problem.status >= 500 or problem.retry_after is not None:
+                raise
+            row.problems += rows.problems_of(problem, self._targets)
+
+
+def _zone(job: Job) -> tzinfo | None:
+    """Of times in the file that say none; None: they are refused. A product's own export says none."""
+    if job.time_zone is not None:
+        return ZoneInfo(job.time_zone)
+    return UTC if job.profile is not None else None

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from kit import contract
 from kit.errors import FieldError
+from services.integrations.imports.values import ValueProblemError, from_text
 from services.integrations.ops_kinds import OpsKind
 
 
@@ -29,6 +31,11 @@ class Target:
         """The kind whose ids it holds; empty for most fields."""
         return str(contract.field_options(self.fields[-1]).references)
 
+    @cached_property
+    def is_instant(self) -> bool:
+        message = self.fields[-1].message_type
+        return message is not None and message.full_name == "google.protobuf.Timestamp"
+
 
 def targets_of(kind: OpsKind, mapping: Sequence[Mapping[str, str]]) -> list[Target]:
     """Of a mapping in which `errors_of` finds nothing."""
@@ -36,7 +43,41 @@ def targets_of(kind: OpsKind, mapping: Sequence[Mapping[str, str]]) -> list[Targ
     return [Target(column, path, fields) for column, path, fields in found if fields is not None]
 
 
-def errors_of(kind: OpsKind, mapping: Sequence[Mapping[str, str]], external_id_column: str | None) -> list[FieldError]:
+def defaults_of(kind: OpsKind, defaults: Sequence[Mapping[str, str]]) -> dict[Target, Any]:
+    """Fields and their values, where nothing is wrong with them."""
+    found: dict[Target, Any] = {}
+    for each in defaults:
+        fields = kind.field(each["field"])
+        if fields is not None:
+            found[Target(each["field"], each["field"], fields)] = from_text(fields[-1], each["value"])
+    return found
+
+
+def default_errors(kind: OpsKind, defaults: Sequence[Mapping[str, str]]) -> list[FieldError]:
+    """What is wrong with defaults, with paths as in the request."""
+    errors = []
+    seen: set[str] = set()
+    for place, each in enumerate(defaults):
+        fields = kind.field(each["field"])
+        if fields is None:
+            errors.append(FieldError(f"defaults[{place}].field", f"is no field of {kind.name} that can be written"))
+            continue
+        if each["field"] in seen:
+            errors.append(FieldError(f"defaults[{place}].field", "has a default already"))
+        seen.add(each["field"])
+        try:
+            from_text(fields[-1], each["value"])
+        except ValueProblemError as problem:
+            errors.append(FieldError(f"defaults[{place}].value", str(problem)))
+    return errors
+
+
+def errors_of(
+    kind: OpsKind,
+    mapping: Sequence[Mapping[str, str]],
+    external_id_column: str | None,
+    defaults: Sequence[Mapping[str, str]] = (),
+) -> list[FieldError]:
     """What is wrong with a mapping, with paths as in the request. Without external ids all rows are new, so what a new
     one needs has to be there."""
     errors: list[FieldError] = []
@@ -53,7 +94,7 @@ def errors_of(kind: OpsKind, mapping: Sequence[Mapping[str, str]], external_id_c
     if not mapping:
         errors.append(FieldError("mapping", "must name a column and its field"))
     elif external_id_column is None:
-        filled = {path.partition(".")[0] for path in seen}
+        filled = {path.partition(".")[0] for path in (*seen, *(each["field"] for each in defaults))}
         missing = [name for name in kind.required if name not in filled]
         errors += [FieldError("mapping", f"must fill {name}: every new one has it") for name in missing]
     return errors

@@ -1,7 +1,8 @@
 """Rows on their way from the file to ops: read by the mapping, their external ids resolved, made into messages."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from google.protobuf.message import Message
@@ -13,7 +14,7 @@ from opsfield.common.v1 import problem_pb2
 from opsfield.options.v1 import field_pb2
 from services.integrations.imports.external_ids import Known
 from services.integrations.imports.mapping import Target
-from services.integrations.imports.rules import Record
+from services.integrations.imports.rules import Record, zoned
 from services.integrations.imports.values import ValueProblemError, from_json, from_text, put
 from services.integrations.ops_kinds import OpsKind
 
@@ -35,9 +36,15 @@ class Row:
 
 
 def read(
-    record: Record, number: int, targets: Sequence[Target], external_id_column: str | None, *, is_text: bool
+    record: Record,
+    number: int,
+    targets: Sequence[Target],
+    external_id_column: str | None,
+    *,
+    is_text: bool,
+    zone: tzinfo | None = None,
 ) -> Row:
-    """`is_text`: whether values are the cells of a CSV file, and not of JSON."""
+    """`is_text`: whether values are the cells of a CSV file, and not of JSON; `zone`: of times that say none."""
     row = Row(number, record.text)
     if record.values is None:
         row.problems.append(("", record.problem or ""))
@@ -49,11 +56,28 @@ def read(
         if target.column not in record.values:
             continue
         value = record.values[target.column]
+        if zone is not None and target.is_instant and isinstance(value, str):
+            value = zoned(value, zone)
         try:
             row.values[target] = convert(target.fields[-1], value)
         except ValueProblemError as problem:
             row.problems.append((target.column + problem.path, str(problem)))
     return row
+
+
+def fill(row: Row, defaults: Mapping[Target, Any]) -> None:
+    """Put in values for what the row leaves empty."""
+    filled = {target.path for target, value in row.values.items() if value is not None}
+    for target in [each for each in row.values if row.values[each] is None]:
+        if any(target.path == default.path for default in defaults):
+            del row.values[target]
+    row.values.update({target: value for target, value in defaults.items() if target.path not in filled})
+
+
+def leave(row: Row, paths: Collection[str]) -> None:
+    """Take out fields that only a new resource gets, if the row's is there already."""
+    if row.resource_id is not None:
+        row.values = {target: value for target, value in row.values.items() if target.path not in paths}
 
 
 def until_repeated(rows: Sequence[Row]) -> int:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any, NoReturn
 
 # Half of what a service takes in one message; what is longer than that is no row.
@@ -128,6 +129,15 @@ def read_jsonl(data: bytes, *, is_last: bool, most: int) -> tuple[list[Record], 
 def undefused(text: str) -> str:
     """A text without the apostrophe that an export puts before what a spreadsheet would run."""
     return text[1:] if text.startswith("'") and text.lstrip("'").startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def zoned(text: str, zone: tzinfo) -> str:
+    """A time that says no zone, as one of that zone; anything else as it is."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return found.replace(tzinfo=zone).isoformat() if found.tzinfo is None else text
 
 
 def _delimiter(line: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -135,9 +135,10 @@ def _enum(field: FieldDescriptor, value: Any) -> int:
 def _instant(value: Any) -> datetime:
     try:
         found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        found = None
-    if found is None or found.tzinfo is None:
+        is_whole = found.tzinfo is not None and bool(found.astimezone(UTC))
+    except (TypeError, ValueError, OverflowError):
+        is_whole = False
+    if not is_whole:
         raise ValueProblemError("must be a time with its zone, as in 2026-02-28T09:30:00Z")
     return found
 

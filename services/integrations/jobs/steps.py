@@ -1,20 +1,21 @@
 """What running a job comes to, step by step."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kit.unit_of_work import UnitOfWork
 from services.integrations.jobs.store import Gain, Job
 
 
 @dataclass(frozen=True)
 class Step:
-    """`pieces`: what the artifact gets, each at most 8 MiB; `external_ids`: of what was created, with the ids of the
-    resources."""
+    """`pieces`: what the artifact gets, each at most 8 MiB; `record`: writes down what else came of it."""
 
     gain: Gain
     is_last: bool
     pieces: list[bytes] = field(default_factory=list)
-    external_ids: list[tuple[str, str]] = field(default_factory=list)
+    record: Callable[[UnitOfWork, Job], Awaitable[None]] | None = None
 
 
 class JobFailedError(Exception):

@@ -17,7 +17,8 @@ RelayConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _COLUMNS = """workspace_id, id, type::text AS type, kind, format::text AS format, status::text AS status, upload_id,
 mapping, external_id_column, dry_run, q, rows_done, rows_total, rows_failed, rows_created, rows_updated, retry_count,
 error_code, error_message, cancel_requested, progress, sending, tries, lease, artifact_parts, artifact_filled,
-correlation_id, created_at, created_by, queued_at, started_at, completed_at"""
+correlation_id, created_at, created_by, queued_at, started_at, completed_at, files_removed_at,
+profile, time_zone, defaults, provider"""
 LISTING = TableListing(
     "jobs",
     _COLUMNS,
@@ -32,8 +33,8 @@ WHERE status IN ('queued', 'running') GROUP BY status
 """
 _ADD = f"""
 INSERT INTO jobs (workspace_id, id, type, kind, format, upload_id, mapping, external_id_column, dry_run, q,
-    correlation_id, created_at, created_by, queued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) RETURNING {_COLUMNS}
+    provider, profile, time_zone, defaults, correlation_id, created_at, created_by, queued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16) RETURNING {_COLUMNS}
 """
 _GET = f"SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND id = $2"
 _LOCK = f"{_GET} FOR UPDATE"
@@ -76,8 +77,33 @@ _REQUEST_CANCEL = f"UPDATE jobs SET cancel_requested = true WHERE workspace_id =
 _ADD_PIECE = """
 INSERT INTO job_artifact_pieces (workspace_id, job_id, part, number, path) VALUES ($1, $2, $3, $4, $5)
 """
+_UNDER_WAY = """
+SELECT id::text FROM jobs WHERE workspace_id = $1 AND kind = $2 AND status IN ('queued', 'running') LIMIT 1
+"""
+_LATEST = """
+SELECT (array_agg(id::text ORDER BY created_at DESC, id DESC))[1] AS job_id,
+    max(started_at) FILTER (WHERE status = 'succeeded') AS succeeded_at
+FROM jobs WHERE workspace_id = $1 AND provider = $2
+"""
 _PIECES = """
 SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 AND part = $3 ORDER BY number
+"""
+_ALL_PIECES = """
+SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 ORDER BY part, number
+"""
+
+_OLDEST_WITH_FILES = f"""
+SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND files_removed_at IS NULL AND completed_at <= $2
+ORDER BY completed_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+_DELETE_PIECES = "DELETE FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2"
+_FORGET_FILES = """
+UPDATE jobs SET files_removed_at = $3, artifact_parts = 0, artifact_filled = 0 WHERE workspace_id = $1 AND id = $2
+"""
+# Of all workspaces, as the relay's role: those with jobs that ended so many `days` before $1.
+DUE = """
+SELECT DISTINCT workspace_id FROM jobs
+WHERE files_removed_at IS NULL AND completed_at <= $1::timestamptz - make_interval(days => {days})
 """
 
 # Of all workspaces, as the relay's role: one of each in which none is being worked on.
@@ -121,12 +147,17 @@ class Job:
     lease: str | None
     artifact_parts: int
     artifact_filled: int
+    provider: str | None
     correlation_id: str
     created_at: datetime
     created_by: str
     queued_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    files_removed_at: datetime | None
+    profile: str | None
+    time_zone: str | None
+    defaults: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -152,12 +183,31 @@ async def add(
     external_id_column: str | None = None,
     dry_run: bool = False,
     q: str | None = None,
+    provider: str | None = None,
+    profile: str | None = None,
+    time_zone: str | None = None,
+    defaults: Sequence[dict[str, str]] = (),
 ) -> Job:
     """A new job, queued."""
     call = work.call
     asked = (of_type, kind, in_format, upload_id, list(mapping), external_id_column, dry_run, q)
+    told = (provider, profile, time_zone, list(defaults))
     known = (call.correlation_id, work.now, call.principal.subject)
-    return _sure(await work.fetchrow(_ADD, call.workspace_id, ids.new_id(), *asked, *known))
+    return _sure(await work.fetchrow(_ADD, call.workspace_id, ids.new_id(), *asked, *told, *known))
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Of the syncs with certain books: the latest, and when the latest that succeeded was begun."""
+
+    job_id: str | None
+    succeeded_at: datetime | None
+
+
+async def latest_of_provider(session: Session, provider: str) -> Latest:
+    row = await session.fetchrow(_LATEST, session.call.workspace_id, provider)
+    assert row is not None, "an aggregate has a row"
+    return Latest(**row)
 
 
 async def get(session: Session, job_id: str) -> Job | None:
@@ -212,6 +262,14 @@ async def requeue(work: UnitOfWork, job: Job) -> Job:
     return _sure(await work.fetchrow(_REQUEUE, job.workspace_id, job.id, work.now))
 
 
+async def under_way(work: UnitOfWork, kind: str) -> str | None:
+    """A job of that kind that is queued or running. Nobody else begins one, or queues one again, until the end."""
+    workspace_id = work.call.workspace_id
+    await work.fetchval(_ONE_BY_ONE, workspace_id)
+    found: str | None = await work.fetchval(_UNDER_WAY, workspace_id, kind)
+    return found
+
+
 async def request_cancel(work: UnitOfWork, job: Job) -> Job:
     return _sure(await work.fetchrow(_REQUEST_CANCEL, job.workspace_id, job.id))
 
@@ -224,6 +282,22 @@ async def add_piece(work: UnitOfWork, job: Job, *, part: int, number: int, path:
 async def pieces(session: Session, job_id: str, part: int) -> list[str]:
     """Where the pieces of a part lie, in order."""
     return [row["path"] for row in await session.fetch(_PIECES, session.call.workspace_id, job_id, part)]
+
+
+async def all_pieces(session: Session, job_id: str) -> list[str]:
+    """Where the pieces of all parts lie, in order."""
+    return [row["path"] for row in await session.fetch(_ALL_PIECES, session.call.workspace_id, job_id)]
+
+
+async def lock_oldest_with_files(work: UnitOfWork, before: datetime) -> Job | None:
+    """One that ended before then, whose files are there still."""
+    return _job(await work.fetchrow(_OLDEST_WITH_FILES, work.call.workspace_id, before))
+
+
+async def forget_files(work: UnitOfWork, job: Job) -> None:
+    """The job has none any more. It is locked."""
+    await work.execute(_DELETE_PIECES, job.workspace_id, job.id)
+    await work.execute(_FORGET_FILES, job.workspace_id, job.id, work.now)
 
 
 async def waiting(connection: RelayConnection) -> list[tuple[str, str]]:

@@ -1,16 +1,15 @@
 """Runs jobs: each under a lease that its worker extends, step by step. What came of a step (how far it is, the counts,
-the artifact's pieces, external ids) is recorded in one unit of work, if the lease still holds; so whoever goes on with
-the job after a crash does the step again that was not recorded, and no other."""
+the artifact's pieces, whatever else the step records) is recorded in one unit of work, if the lease still holds; so
+whoever goes on with the job after a crash does the step again that was not recorded, and no other."""
 
 import asyncio
 from collections.abc import Callable
 
 from kit import logs
 from kit.database import DATABASE_ERRORS, Database, relay_connection
-from kit.errors import Problem
+from kit.errors import Problem, TooManyRequests
 from kit.unit_of_work import unit_of_work
 from services.integrations.files import Files
-from services.integrations.imports import external_ids
 from services.integrations.jobs import callers, rules, store
 from services.integrations.jobs.callers import SERVICE
 from services.integrations.jobs.steps import JobFailedError, LeaseLostError, Run, Step
@@ -146,6 +145,8 @@ class Worker:
             except Problem as problem:
                 if problem.status < 500 and problem.retry_after is None:
                     raise JobFailedError(problem.code, problem.detail) from problem
+                if problem.status == TooManyRequests.status and problem.retry_after:
+                    pause = max(pause, problem.retry_after)
                 if clock() + pause > give_up_at:
                     raise JobFailedError("dependency-unavailable", problem.detail) from problem
                 log.warning("job waits", job=job.id, reason=problem.detail)
@@ -177,7 +178,8 @@ class Worker:
                 parts, start = rules.place(parts, filled, len(piece))
                 await store.add_piece(work, current, part=parts - 1, number=start, path=path)
                 filled = start + len(piece)
-            await external_ids.add(work, current.kind, step.external_ids, job_id=current.id)
+            if step.record is not None:
+                await step.record(work, current)
             advanced = await store.advance(work, current, step.gain, parts=parts, filled=filled)
             if step.is_last:
                 advanced = await store.end(work, advanced, "succeeded")

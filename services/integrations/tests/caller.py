@@ -52,12 +52,18 @@ class Caller:
         return str((await self.call("CreateUpload", uploads_pb2.CreateUploadRequest(content=body))).id)
 
     async def import_clients(self, data: bytes) -> Job:
-        """Columns Id and Name."""
+        """Columns Id, Name and perhaps Status."""
+        fields = {"Name": "name", "Status": "status"}
+        columns = data.partition(b"\n")[0].decode().split(",")
         request = jobs_pb2.CreateImportRequest(
             kind="clients",
             format=Job.CSV,
             upload_id=await self.upload(data),
-            mapping=[ColumnMapping(column="Name", field="name")],
+            mapping=[
+                ColumnMapping(column=column, field=field)
+                for column, field in fields.items()
+                if column in columns or column == "Name"
+            ],
             external_id_column="Id",
         )
         job: Job = await self.call("CreateImport", request)
@@ -75,9 +81,9 @@ class Caller:
         found: Job = await eventually(look)
         return found
 
-    async def client_count(self) -> int:
+    async def client_count(self, **filters: Any) -> int:
         """Of ops."""
-        return int((await self.call("ListClients", ListClientsRequest(limit=1))).page.total)
+        return int((await self.call("ListClients", ListClientsRequest(limit=1, **filters))).page.total)
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = PATIENCE) -> Any:

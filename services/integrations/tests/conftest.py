@@ -2,7 +2,7 @@
 Kafka broker."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import asyncpg
 import grpc
@@ -13,15 +13,37 @@ from kit.bootstrap import with_database
 from kit.database import Database
 from kit.identity import Principal, TokenSigner
 from services.integrations.tests.caller import Caller
+from services.integrations.tests.fake_books import serving
+from services.integrations.tests.fake_quickbooks import FakeQuickBooks
+from services.integrations.tests.fake_xero import FakeXero
 
 SERVICES = ("integrations", "ops", "platform")
-# A job whose worker was killed is taken over soon.
+# A job whose worker was killed is taken over soon. Books of others are on loopback, once there is a stack.
 QUICK = {"JOB_LEASE_SECONDS": "2"}
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+def quickbooks() -> Iterator[FakeQuickBooks]:
+    fake = FakeQuickBooks()
+    with serving(fake):
+        QUICK.update(QUICKBOOKS_URL=fake.url, QUICKBOOKS_DISCOVERY_URL=f"{fake.url}/discovery")
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def xero() -> Iterator[FakeXero]:
+    fake = FakeXero()
+    with serving(fake):
+        QUICK.update(XERO_URL=fake.url, XERO_TOKEN_URL=f"{fake.url}/token")
+        yield fake
+
+
+@pytest.fixture(scope="session")
+async def stack(
+    tmp_path_factory: pytest.TempPathFactory, quickbooks: FakeQuickBooks, xero: FakeXero
+) -> AsyncIterator[Stack]:
     """The service and what it stands on."""
+    del quickbooks, xero
     folder = tmp_path_factory.mktemp("stack")
     async with Stack(folder, services=SERVICES, gateway=False, extra_env={"integrations": QUICK}) as stack:
         yield stack
@@ -35,9 +57,9 @@ def workspace() -> str:
 
 @pytest.fixture
 async def callers(stack: Stack, workspace: str) -> AsyncIterator[Mapping[str, Caller]]:
-    """Services by name, called by somebody who may import in that workspace."""
+    """Services by name, called by somebody who may import, and keeps the books, in that workspace."""
     signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
-    principal = Principal("ada", frozenset({"data_admin"}), workspace)
+    principal = Principal("ada", frozenset({"data_admin", "billing", "integration_admin"}), workspace)
     options = (("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100))
     channels = {name: grpc.aio.insecure_channel(stack.address(name), options=options) for name in SERVICES}
     yield {name: Caller(channel, signer, name, principal) for name, channel in channels.items()}

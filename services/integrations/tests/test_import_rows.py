@@ -61,6 +61,7 @@ def test_words_numbers_times_and_lists() -> None:
         ("tickets", "tier", "9999999999", "is out of range"),
         ("time-entries", "billable", "perhaps", "must be true or false"),
         ("time-entries", "startedAt", "2026-02-28 09:30", "must be a time with its zone"),
+        ("time-entries", "startedAt", "0001-01-01T00:00:00+02:00", "must be a time with its zone"),
         ("invoices", "lines", "two of them", "must be JSON"),
         ("invoices", "lines", '[{"unicorns": 1}]', "is not a field"),
     ],

@@ -1,10 +1,14 @@
 """Jobs get on, whatever dies and whatever is away, and what was done is done once."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from devstack.stack import Stack
@@ -13,6 +17,7 @@ from kit.errors import Problem
 from kit.unit_of_work import unit_of_work
 from opsfield.integrations.v1 import jobs_pb2, uploads_pb2
 from opsfield.integrations.v1.jobs_pb2 import Job
+from opsfield.ops.v1.clients_pb2 import Client
 from services.integrations.files import Files
 from services.integrations.jobs import callers as jobs_callers
 from services.integrations.jobs import store
@@ -29,6 +34,12 @@ def clients(count: int) -> bytes:
     return "".join(["Id,Name\n", *(f"C-{n},Client {n}\n" for n in range(count))]).encode()
 
 
+def clients_some_gone(count: int) -> bytes:
+    """Every fiftieth is offboarded, which none can be at first."""
+    rows = (f"C-{n},Client {n},{'' if n % 50 else 'offboarded'}\n" for n in range(count))
+    return "".join(["Id,Name,Status\n", *rows]).encode()
+
+
 # Of the units of work, the first two are those of the upload and the job itself; then it is taken, its rows are held,
 # and recorded, again and again.
 @pytest.mark.parametrize(
@@ -40,15 +51,47 @@ async def test_a_crash_at_any_commit_loses_and_doubles_nothing(
     await stack.stop("integrations")
     await stack.start("integrations", {**QUICK, "CRASH_AT": point})
     try:
-        begun = await integrations.import_clients(clients(1100))
+        begun = await integrations.import_clients(clients_some_gone(1100))
         assert await stack.wait("integrations") == 137
     finally:
         await stack.start("integrations", QUICK)
     ended = await integrations.ended(begun)
     assert (ended.status, ended.rows_done, ended.rows_created) == (Job.SUCCEEDED, 1100, 1100)
     assert await ops.client_count() == 1100
+    assert await ops.client_count(status=Client.OFFBOARDED) == 22
     known = "SELECT count(*) FROM external_ids WHERE workspace_id = $1"
     assert await admin.fetchval(known, integrations.principal.workspace_id) == 1100
+
+
+async def test_an_export_that_dies_midway_is_whole(stack: Stack, integrations: Caller, admin: Admin) -> None:
+    count = 2100
+    assert (await integrations.ended(await integrations.import_clients(clients(count)))).rows_created == count
+    for form, point in ((Job.CSV, "after-commit:3"), (Job.PARQUET, "before-commit:4")):
+        await stack.stop("integrations")
+        await stack.start("integrations", {**QUICK, "CRASH_AT": point})
+        try:
+            request = jobs_pb2.CreateExportRequest(kind="clients", format=form)
+            begun = await integrations.call("CreateExport", request)
+            assert await stack.wait("integrations") == 137
+        finally:
+            await stack.start("integrations", QUICK)
+        ended = await integrations.ended(begun)
+        assert (ended.status, ended.rows_done, ended.rows_total) == (Job.SUCCEEDED, count, count)
+        assert sorted(names_in(await artifact(stack, admin, ended), form)) == sorted(
+            f"Client {number}" for number in range(count)
+        )
+
+
+async def artifact(stack: Stack, admin: Admin, job: Job) -> bytes:
+    """Its pieces, put together."""
+    pieces = await admin.fetch("SELECT path FROM job_artifact_pieces WHERE job_id = $1 ORDER BY part, number", job.id)
+    return b"".join([(stack.layout.artifacts / piece["path"]).read_bytes() for piece in pieces])
+
+
+def names_in(data: bytes, form: int) -> list[str]:
+    if form == Job.PARQUET:
+        return [str(name) for name in pq.read_table(pa.BufferReader(data), columns=["name"])["name"].to_pylist()]
+    return [line["name"] for line in csv.DictReader(io.StringIO(data.decode()))]
 
 
 async def test_what_fails_while_ops_is_away_goes_on_where_it_stopped(
@@ -137,3 +180,38 @@ async def test_uploads_that_no_import_uses_are_removed(
     await eventually(is_gone)
     assert not list((folder / unused).glob("*"))
     assert (await integrations.call("GetUpload", uploads_pb2.GetUploadRequest(id=used))).size > 0
+
+
+async def test_files_are_removed_a_while_after_the_end(
+    stack: Stack, integrations: Caller, admin: Admin, workspace: str
+) -> None:
+    done = await integrations.ended(await integrations.import_clients(b"Id,Name\n1,Acme\n2,\n"))
+    failed = await integrations.ended(await integrations.import_clients(b"Id\n1\n"))
+    young = await integrations.ended(await integrations.import_clients(b"Id,Name\n1,\n"))
+    folder = Path(stack.layout.artifacts) / workspace
+    left = folder / "jobs" / done.id / "a-lost-lease" / "000000000000-0"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    link = jobs_pb2.GetJobArtifactRequest(token=done.artifact_url.rpartition("/")[2])
+    assert b"Name" in (await integrations.call("GetJobArtifact", link)).data
+    await admin.execute("UPDATE uploads SET extended_at = now() - interval '31 d' WHERE workspace_id = $1", workspace)
+    await admin.execute(
+        "UPDATE jobs SET completed_at = now() - interval '31 d' WHERE id = ANY($1::uuid[])", [done.id, failed.id]
+    )
+
+    async def uploads_left() -> bool:
+        return [each.name for each in (folder / "uploads").iterdir() if any(each.iterdir())] == [young.upload_id]
+
+    await eventually(uploads_left)
+    assert not list((folder / "jobs" / done.id).glob("*/*"))
+    gone = await integrations.job(done)
+    assert (gone.artifact_url, gone.artifact_parts, gone.rows_failed) == ("", 0, 1)
+    assert gone.HasField("files_removed_at")
+    for name, request in (("GetJobArtifact", link), ("RetryJob", jobs_pb2.RetryJobRequest(id=failed.id))):
+        with pytest.raises(Problem) as problem:
+            await integrations.call(name, request)
+        assert problem.value.code == "files-removed"
+    assert (await integrations.job(young)).artifact_url
+    pieces = "SELECT count(*) FROM job_artifact_pieces WHERE job_id = $1"
+    assert await admin.fetchval(pieces, done.id) == 0
+    assert await admin.fetchval(pieces, young.id) == 1

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from services.integrations.files import Files
 from services.integrations.uploads.store import Part
 
+_BLOCK = 1024 * 1024
+
 
 class UploadReader:
-    """Reads forward. Holds a part and what is left of the one before: some 16 MiB at most."""
+    """Reads forward. Holds what was asked for last, and a block more at most."""
 
     def __init__(self, files: Files, parts: Sequence[Part]) -> None:
         self._files = files
@@ -24,6 +26,7 @@ class UploadReader:
         self._base = offset
         while len(self._held) < most and (end := self._base + len(self._held)) < self.size:
             part = next(each for each in self._parts if each.start <= end < each.start + each.size)
-            data = await self._files.get(part.path)
-            self._held += data[end - part.start :]
+            place = end - part.start
+            wanted = min(max(most - len(self._held), _BLOCK), part.size - place)
+            self._held += await self._files.get_range(part.path, place, wanted)
         return self._held[:most]

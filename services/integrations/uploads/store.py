@@ -24,11 +24,26 @@ INSERT INTO upload_parts (workspace_id, upload_id, start, size, digest, path) VA
 """
 _PART_DIGEST = "SELECT digest FROM upload_parts WHERE workspace_id = $1 AND upload_id = $2 AND start = $3"
 _PARTS = "SELECT start, size, path FROM upload_parts WHERE workspace_id = $1 AND upload_id = $2 ORDER BY start"
-_USE = "UPDATE uploads SET used = true WHERE workspace_id = $1 AND id = $2"
+_USE = "UPDATE uploads SET used = true, extended_at = $3 WHERE workspace_id = $1 AND id = $2"
 _OLDEST_UNUSED = """
 SELECT id FROM uploads WHERE workspace_id = $1 AND NOT used AND extended_at <= $2
 ORDER BY extended_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
+# An import that begins meanwhile changes the row, which is then looked at again.
+_NEEDLESS = """
+used AND extended_at <= {before} AND NOT EXISTS (
+    SELECT FROM jobs WHERE jobs.workspace_id = uploads.workspace_id AND jobs.upload_id = uploads.id
+    AND jobs.files_removed_at IS NULL
+)
+"""
+_OLDEST_NEEDLESS = f"""
+SELECT id FROM uploads WHERE workspace_id = $1 AND {_NEEDLESS.format(before="$2")}
+ORDER BY extended_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+# Of all workspaces, as the relay's role: those with uploads that were needed last so many `days` before $1.
+DUE = "SELECT DISTINCT workspace_id FROM uploads WHERE " + _NEEDLESS.format(
+    before="$1::timestamptz - make_interval(days => {days})"
+)
 _DELETE = "DELETE FROM uploads WHERE workspace_id = $1 AND id = $2"
 
 
@@ -81,12 +96,18 @@ async def parts(session: Session, upload_id: str) -> list[Part]:
 
 async def use(work: UnitOfWork, upload_id: str) -> None:
     """An import reads it from now on."""
-    await work.execute(_USE, work.call.workspace_id, upload_id)
+    await work.execute(_USE, work.call.workspace_id, upload_id, work.now)
 
 
 async def lock_oldest_unused(work: UnitOfWork, before: datetime) -> str | None:
     """One that no import uses and that has got nothing since then."""
     found: str | None = await work.fetchval(_OLDEST_UNUSED, work.call.workspace_id, before)
+    return found
+
+
+async def lock_oldest_needless(work: UnitOfWork, before: datetime) -> str | None:
+    """One that was used, the last time before then, and whose jobs have no files any more."""
+    found: str | None = await work.fetchval(_OLDEST_NEEDLESS, work.call.workspace_id, before)
     return found
 
 

@@ -10,7 +10,7 @@ from kit.bootstrap import Passwords, bootstrap_database, database_name, with_dat
 from kit.migrate import upgrade
 
 # The services with the most tables, and one with little but those that every service has.
-SERVICES = ("agent-runtime", "ops", "platform", "portal", "telemetry", "workflow")
+SERVICES = ("agent-runtime", "integrations", "ops", "platform", "portal", "telemetry", "workflow")
 
 TABLES = """
 SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,

@@ -36,8 +36,16 @@ PLATFORM_SECRETS = (
 )
 
 WORKSPACE_SECRETS = (
-    SecretKey("accounting.quickbooks", ("integrations",), "OAuth credentials for QuickBooks Online, as JSON."),
-    SecretKey("accounting.xero", ("integrations",), "OAuth credentials for Xero, as JSON."),
+    SecretKey(
+        "accounting.quickbooks",
+        ("integrations",),
+        "OAuth credentials for QuickBooks Online, as JSON: clientId, clientSecret, realmId, refreshToken.",
+    ),
+    SecretKey(
+        "accounting.xero",
+        ("integrations",),
+        "OAuth credentials for Xero, as JSON: clientId, clientSecret, tenantId, refreshToken.",
+    ),
     SecretKey("notifications.*", ("integrations",), "URL of a notification channel, with its credentials."),
     SecretKey("payments.stripe", ("portal",), "Secret API key of Stripe."),
     SecretKey("payments.stripe-webhook", ("portal",), "Secret with which Stripe signs what it delivers."),

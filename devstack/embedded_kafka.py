@@ -2,7 +2,7 @@
 
 It keeps nothing over a restart, and its port is its own choice.
 
-    python -m devstack.kafka ADDRESS_FILE
+    python -m devstack.embedded_kafka ADDRESS_FILE
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from devstack.supervisor import Child
 START_SECONDS = 20.0
 
 
-class Kafka:
+class EmbeddedKafka:
     """The broker of one data folder."""
 
     def __init__(self, address_file: Path, log: Path, environment: dict[str, str]) -> None:
         """The broker writes where it listens to `address_file`; `environment` must let it import this package."""
         self._address_file = address_file
-        command = [sys.executable, "-m", "devstack.kafka", str(address_file)]
+        command = [sys.executable, "-m", "devstack.embedded_kafka", str(address_file)]
         self.child = Child(KAFKA, command, environment, log, stop_seconds=5.0)
         self.bootstrap = ""
         """`host:port`, known once it has started."""

@@ -1,0 +1,1 @@
+"""QuickBooks Online, by python-quickbooks and Intuit's OAuth client."""

@@ -1,0 +1,1 @@
+"""Xero, by its own SDK."""

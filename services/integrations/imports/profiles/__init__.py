@@ -1,0 +1,1 @@
+"""What the exports of other products look like, so that nobody has to write their mapping."""
