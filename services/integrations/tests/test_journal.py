@@ -68,12 +68,12 @@ async def test_refunds_and_voids_are_entries_of_their_own(desk: Desk) -> None:
     assert await desk.balances() == {"1200": Decimal(50), "1000": Decimal(0), "4000": Decimal(-50), "2200": Decimal(0)}
     of_second = await desk.lines(invoice_id=second.id)
     assert [(line.account, line.debit, line.credit) for line in of_second] == [
-        ("1200", "84.00", "0"),
-        ("4000", "0", "70.00"),
-        ("2200", "0", "14.00"),
-        ("1200", "0", "84.00"),
-        ("4000", "70.00", "0"),
-        ("2200", "14.00", "0"),
+        ("1200", "84.00", "0.00"),
+        ("4000", "0.00", "70.00"),
+        ("2200", "0.00", "14.00"),
+        ("1200", "0.00", "84.00"),
+        ("4000", "70.00", "0.00"),
+        ("2200", "14.00", "0.00"),
     ]
 
 

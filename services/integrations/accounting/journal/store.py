@@ -94,10 +94,15 @@ async def add(work: UnitOfWork, entries: Sequence[Entry], *, after: int, job_id:
             [next(line_ids) for _ in postings],
             list(range(1, len(postings) + 1)),
             [each.account for each in postings],
-            [max(each.amount, 0) for each in postings],
-            [max(-each.amount, 0) for each in postings],
+            [_positive(each.amount) for each in postings],
+            [_positive(-each.amount) for each in postings],
             [each.tax_percent for each in postings],
         )
+
+
+def _positive(amount: Decimal) -> Decimal:
+    """The amount, or a zero that is written with as many digits."""
+    return max(amount, abs(amount) * 0)
 
 
 def _posting(line: Any) -> Posting:
