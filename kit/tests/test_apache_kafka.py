@@ -57,7 +57,8 @@ async def emit(sample: Sample, *names: str, padding: int = 0) -> None:
 async def effects(sample: Sample) -> dict[str, list[str]]:
     """The names of each key's effects in the order in which they came about."""
     found: dict[str, list[str]] = {}
-    for row in await sample.admin.fetch("SELECT name FROM effects ORDER BY id"):
+    # Where they lie: ids of the same millisecond are in no order.
+    for row in await sample.admin.fetch("SELECT name FROM effects ORDER BY ctid"):
         key, name = row["name"].split()
         found.setdefault(key, []).append(name)
     return found
