@@ -276,7 +276,7 @@ async def test_of_events_that_come_together_each_takes_effect_once(sample: Sampl
     await desk.send(key, *events[:6], b"nonsense", *events[6:])
     await eventually(lambda: has_effect(sample, "n8"))
     await eventually(lambda: has_effect(sample, "n7"))
-    found = await sample.admin.fetch("SELECT workspace_id, name FROM effects ORDER BY id")
+    found = await sample.admin.fetch("SELECT workspace_id, name FROM effects ORDER BY ctid")
     names = {"acme": ["n0", "n2", "n6", "n8"], "other": ["n1", "n3", "n5", "n7"]}
     for workspace, expected in names.items():
         assert [row["name"].split()[0] for row in found if row["workspace_id"] == workspace] == expected
