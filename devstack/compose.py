@@ -35,8 +35,8 @@ OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4317
 
 def prepare(folder: Path, settings: Path | None = None) -> None:
     """Make what is missing: keys and passwords in `folder`, the variables of each container in `folder`/env, and
-    `settings` (Compose's .env) for what a person changes. The overlay `dev` of k8s/ has such a folder of its own. Raises
-    StackError where that is not possible."""
+    `settings` (Compose's .env) for what a person changes. The overlay `dev` of k8s/ has such a folder of its own.
+    Raises StackError where that is not possible."""
     layout = Layout(folder)
     layout.create()
     # The folder keeps others out; inside a container each file has to be readable for its user without rights.
