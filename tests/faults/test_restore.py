@@ -86,18 +86,17 @@ class Before:
             assert (issuer, credentials[: len(self.credentials)]) == (self.issuer, self.credentials)
 
 
-def trail(api: Api) -> tuple[str, list[str]] | None:
-    """The trail's issuer and its credentials, oldest first, once it holds any; it verifies."""
+def trail(api: Api) -> tuple[str, list[str]]:
+    """The trail's issuer and its credentials, oldest first, which verify. Fails while there are none."""
     checkpoint = api.get("/audit-credentials/checkpoint")
-    if checkpoint.status_code != 200:
-        return None
+    assert checkpoint.status_code == 200, checkpoint.text
     signed: dict[str, Any] = checkpoint.json()
     query = {"sortBy": "position", "sortOrder": "asc", "limit": 200}
     found = [each["jwt"] for each in api.get("/audit-credentials", params=query).json()["data"]][: signed["size"]]
     exported = json.dumps({"credentials": found, "checkpoint": signed["note"]})
     verified = verify_trail(exported, [signed["issuer"]])
     assert verified.credentials == signed["size"]
-    return (signed["issuer"], found) if found else None
+    return signed["issuer"], found
 
 
 def keys_of(platform: Platform, folder: Path) -> Layout:
