@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from devstack.layout import GATEWAY, SERVICES, Layout
+from kit.identity import private_keys
 
 SIGNERS = (GATEWAY, *SERVICES)
 """Each program that signs internal tokens, which is also its key's id."""
@@ -34,7 +35,7 @@ def ensure_secrets(layout: Layout) -> None:
 
 def trust(layout: Layout, names: Iterable[str]) -> dict[str, list[dict[str, str]]]:
     """The JSON Web Key Set of the named signers' public keys."""
-    return {"keys": [_public_jwk(name, layout.key(name).read_bytes()) for name in names]}
+    return {"keys": [_public_jwk(name, key) for name in names for key in private_keys(layout.key(name))]}
 
 
 def _new_key() -> bytes:
@@ -43,10 +44,7 @@ def _new_key() -> bytes:
     )
 
 
-def _public_jwk(name: str, pem: bytes) -> dict[str, str]:
-    key = serialization.load_pem_private_key(pem, password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"the key of {name} is not an Ed25519 key")
+def _public_jwk(name: str, key: Ed25519PrivateKey) -> dict[str, str]:
     point = base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).rstrip(b"=").decode()
     return {"kty": "OKP", "crv": "Ed25519", "kid": name, "alg": "EdDSA", "use": "sig", "x": point}
 

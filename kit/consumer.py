@@ -2,20 +2,21 @@
 
 The event's id goes into the inbox in the transaction of its effect; the offset is committed after that. A crash in
 between brings the event again and the inbox drops it. An event that cannot be handled is parked in `<topic>.dlq`
-with the reason, and the loop goes on; trouble with the database or the broker is waited out instead.
+with the reason, and the loop goes on; trouble with the database or the broker is waited out instead. Its inbox does
+not hold a parked event, so `kit.replay` can send it again; such a record is passed by where it is for another consumer.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from opentelemetry.trace import SpanKind
 
-from kit import faults, logs, metrics, tracing
+from kit import faults, logs, metrics, parking, tracing
 from kit.call import Call
 from kit.consumer_lag import Lag
 from kit.database import Database
@@ -23,12 +24,11 @@ from kit.errors import Problem
 from kit.events import NotAnEvent, ReceivedEvent, parse
 from kit.identity import Principal
 from kit.kafka import start_consumer, start_producer, stop
+from kit.parking import Record
 from kit.unit_of_work import UnitOfWork, unit_of_work
 
-Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Handler = Callable[[ReceivedEvent, UnitOfWork], Awaitable[None]]
 
-DEAD_LETTER_SUFFIX = ".dlq"
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 _POLL_MILLISECONDS = 1000
@@ -126,6 +126,8 @@ class Consumer:
         """A key belongs to one workspace, so the events of a key stay in their order."""
         of_workspace: dict[str, list[tuple[ReceivedEvent, Record]]] = {}
         for record in records:
+            if not parking.is_for(record, self._subscription.name):
+                continue
             try:
                 event = parse(record.value, topic=record.topic)
             except NotAnEvent as error:
@@ -206,16 +208,9 @@ class Consumer:
 
     async def _park(self, record: Record, producer: AIOKafkaProducer, error: Exception) -> None:
         reason = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
-        headers = [
-            *record.headers,
-            ("dlq-reason", reason[:1000].encode()),
-            ("dlq-consumer", self._subscription.name.encode()),
-            ("dlq-topic", record.topic.encode()),
-            ("dlq-partition", str(record.partition).encode()),
-            ("dlq-offset", str(record.offset).encode()),
-        ]
+        headers = parking.parked(record, consumer=self._subscription.name, reason=reason)
         await producer.send_and_wait(
-            record.topic + DEAD_LETTER_SUFFIX, value=record.value, key=record.key, headers=headers
+            record.topic + parking.DEAD_LETTER_SUFFIX, value=record.value, key=record.key, headers=headers
         )
         metrics.PARKED.add(1, self._measured_as(record.topic))
         log.error("event parked", topic=record.topic, partition=record.partition, offset=record.offset, reason=reason)

@@ -221,6 +221,8 @@ def problem_of(error: Exception) -> Problem | None:
             | asyncpg.AdminShutdownError()
             | asyncpg.CrashShutdownError()
             | asyncpg.TooManyConnectionsError()
+            # The role has a new password, and this process is about to be restarted with it.
+            | asyncpg.InvalidAuthorizationSpecificationError()
         ):
             log.warning("database cannot be reached", error=type(error).__name__)
             return Unavailable("The database cannot be reached; try again.", retry_after=1)

@@ -4,11 +4,15 @@ The gateway turns a caller's JWT into a short-lived internal token for one servi
 signature and never reads a bare header. The shape follows draft-ietf-oauth-transaction-tokens: `typ` txntoken+jwt,
 one audience, `exp` of a minute, EdDSA (Ed25519, RFC 8037). The key id is the signer's name, so that a key only
 ever speaks for the process that owns it.
+
+A program's key file may hold several keys: it signs with the first, and of the others knows what they derived. So may
+the trust file of one name: any of them is believed. That is how keys are rotated (docs/operations.md).
 """
 
 import json
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,9 @@ LIFETIME = 60
 REUSE_UNTIL = 30
 _CACHE_SIZE = 10_000
 _TYPE = "txntoken+jwt"
+_PEM = re.compile(rb"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL)
+
+PublicKeys = Mapping[str, Sequence[Ed25519PublicKey]]
 
 
 @dataclass(frozen=True)
@@ -45,43 +52,72 @@ class Principal:
         return not self.roles.isdisjoint(roles)
 
 
+def private_keys(path: Path) -> list[Ed25519PrivateKey]:
+    """The keys of a PEM file, the current one first. Raises ValueError when one is not Ed25519, or there is none."""
+    content = path.read_bytes()
+    keys = []
+    for pem in _PEM.findall(content) or [content]:
+        key = load_pem_private_key(pem, password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError(f"{path} holds no Ed25519 private key")
+        keys.append(key)
+    return keys
+
+
 def private_key(path: Path) -> Ed25519PrivateKey:
-    """Raises ValueError when the file holds no Ed25519 private key in PEM."""
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path} holds no Ed25519 private key")
-    return key
+    """The current key of a PEM file. Raises ValueError as `private_keys` does."""
+    return private_keys(path)[0]
 
 
-def public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
-    """The keys by the name of their owner. `path`: a JWKS (RFC 7517) of Ed25519 keys whose `kid` is that name. Raises
-    ValueError for any other."""
-    keys = {}
+def public_keys(path: Path) -> PublicKeys:
+    """The keys by the name of their owner. `path`: a JWKS (RFC 7517) of Ed25519 keys whose `kid` is that name, which
+    may stand there more than once. Raises ValueError for any other."""
+    keys: dict[str, list[Ed25519PublicKey]] = {}
     for entry in json.loads(path.read_text())["keys"]:
         key = jwt.PyJWK.from_dict(entry).key
         if not isinstance(key, Ed25519PublicKey):
             raise ValueError(f"{path}: key {entry.get('kid')} is not an Ed25519 public key")
-        keys[entry["kid"]] = key
+        keys.setdefault(entry["kid"], []).append(key)
     return keys
 
 
-class TokenSigner:
-    """Signs principals for the services that `name` calls. Tokens are reused while they are fresh."""
+def decode_with_any(token: str, keys: Sequence[Ed25519PublicKey], **options: Any) -> dict[str, Any]:
+    """The claims of a token that one of the keys has signed; `options` as jwt.decode takes them. Raises
+    jwt.PyJWTError."""
+    for key in keys:
+        try:
+            claims: dict[str, Any] = jwt.decode(token, key, algorithms=["EdDSA"], **options)
+        except jwt.InvalidSignatureError:
+            continue
+        return claims
+    raise jwt.InvalidSignatureError("signed by none of the keys")
 
-    def __init__(self, name: str, key: Ed25519PrivateKey) -> None:
+
+class TokenSigner:
+    """Signs principals for the services that `name` calls. Tokens are reused while they are fresh. `others`: keys of
+    the same program that it signs with no longer, or not yet."""
+
+    def __init__(self, name: str, key: Ed25519PrivateKey, others: Sequence[Ed25519PrivateKey] = ()) -> None:
         self._name = name
         self._key = key
+        self._keys = (key, *others)
         self._tokens: dict[tuple[Principal, str], tuple[float, str]] = {}
 
     @classmethod
     def from_file(cls, name: str, path: Path) -> "TokenSigner":
-        """Raises ValueError when the file holds no Ed25519 private key in PEM."""
-        return cls(name, private_key(path))
+        """`path`: as `private_keys` takes it. Raises ValueError as that does."""
+        key, *others = private_keys(path)
+        return cls(name, key, others)
 
-    def derived_key(self, purpose: str) -> bytes:
-        """32 bytes that only those who have this signer's private key can know (HKDF, RFC 5869)."""
-        secret = self._key.private_bytes_raw()
-        return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
+    def derived_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """32 bytes of each of its private keys, the current one's first, that only those who have it can know (HKDF,
+        RFC 5869)."""
+
+        def derived(key: Ed25519PrivateKey) -> bytes:
+            derivation = HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode())
+            return derivation.derive(key.private_bytes_raw())
+
+        return tuple(map(derived, self._keys))
 
     def sign(self, principal: Principal, audience: str) -> str:
         """A token by which `audience` knows the principal, good for 30 to 60 seconds."""
@@ -118,9 +154,9 @@ class TokenSigner:
 class TokenVerifier:
     """Verifies tokens meant for `audience`, signed by anyone in the trust set."""
 
-    def __init__(self, audience: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    def __init__(self, audience: str, keys: PublicKeys) -> None:
         self._audience = audience
-        self._keys = dict(keys)
+        self._keys = keys
         self._known: dict[str, tuple[float, Principal]] = {}
 
     @classmethod
@@ -148,10 +184,9 @@ class TokenVerifier:
         if header.get("typ") != _TYPE:
             raise jwt.InvalidTokenError("wrong token type")
         signer = header["kid"]
-        claims: dict[str, Any] = jwt.decode(
+        claims = decode_with_any(
             token,
             self._keys[signer],
-            algorithms=["EdDSA"],
             audience=self._audience,
             issuer=signer,
             leeway=5,

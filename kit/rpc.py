@@ -8,7 +8,7 @@ mutation, and never opens, commits or serializes anything itself.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, TypeAlias
@@ -66,7 +66,7 @@ class RpcServer:
         *,
         database: Database,
         verifier: TokenVerifier,
-        fingerprint_key: bytes,
+        fingerprint_keys: Sequence[bytes],
         seal: Seal,
         signatures: SignatureCheck | None = None,
         webhooks: Mapping[str, Webhook] | None = None,
@@ -76,7 +76,7 @@ class RpcServer:
         self._service = service
         self._database = database
         self._verifier = verifier
-        self._fingerprint_key = fingerprint_key
+        self._fingerprint_keys = fingerprint_keys
         self._seal = seal
         self._signatures = signatures
         self._webhooks = webhooks or {}
@@ -196,7 +196,7 @@ class RpcServer:
         is_sealed = contract.holds_secret(rpc.descriptor.output_type)
         async with unit_of_work(self._database, call, service=self._service) as work:
             if rpc.has_key:
-                await work.claim_key(self._fingerprint(rpc, call, request))
+                await work.claim_key(*self._fingerprints(rpc, call, request))
             if work.replay is None:
                 response = await handler(request, work)
                 answer = response.SerializeToString(deterministic=True)
@@ -224,11 +224,11 @@ class RpcServer:
         faults.point("before-answer")
         return answer
 
-    def _fingerprint(self, rpc: Rpc, call: Call, request: Message) -> bytes:
+    def _fingerprints(self, rpc: Rpc, call: Call, request: Message) -> Sequence[bytes]:
         if rpc.is_delivered:
             # The same delivery, sent again, need not be the same to the byte: it may say how often it was sent.
-            return sha256(rpc.path.encode()).digest()
-        return fingerprint(call, request, self._fingerprint_key)
+            return (sha256(rpc.path.encode()).digest(),)
+        return [fingerprint(call, request, key) for key in self._fingerprint_keys]
 
 
 def bind(rpcs: Iterable[Rpc], handlers: object) -> dict[str, Handler]:

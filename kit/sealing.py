@@ -2,6 +2,7 @@
 learns nothing, and a replay still gets the first answer. AES-256-GCM with a key of the service's own."""
 
 import secrets
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,24 +14,22 @@ _NONCE_BYTES = 12
 
 
 class Seal:
-    """`key`: 32 bytes."""
+    """`keys`: 32 bytes each. The first closes, each opens what it has closed."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    def __init__(self, *keys: bytes) -> None:
+        self._ciphers = [AESGCM(key) for key in keys]
 
     def close(self, answer: bytes, call: Call) -> bytes:
         """The answer to the call, encrypted for a replay of the call alone."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, answer, _bound_to(call))
+        return nonce + self._ciphers[0].encrypt(nonce, answer, _bound_to(call))
 
     def open(self, sealed: bytes, call: Call) -> bytes:
-        """The answer. Raises Conflict when the service's key is another by now."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(call))
-        except InvalidTag as error:
-            raise Conflict(
-                "This was done before, but its answer can be given no longer.", code="answer-gone"
-            ) from error
+        """The answer. Raises Conflict when the service has the key no longer."""
+        for cipher in self._ciphers:
+            with suppress(InvalidTag):
+                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(call))
+        raise Conflict("This was done before, but its answer can be given no longer.", code="answer-gone")
 
 
 def _bound_to(call: Call) -> bytes:

@@ -135,8 +135,8 @@ class _Process:
             self._service,
             database=database,
             verifier=verifier,
-            fingerprint_key=signer.derived_key("idempotency fingerprints"),
-            seal=Seal(signer.derived_key("idempotency answers")),
+            fingerprint_keys=signer.derived_keys("idempotency fingerprints"),
+            seal=Seal(*signer.derived_keys("idempotency answers")),
             signatures=SignatureCheck(
                 lambda key: secrets.get(None, key),
                 required=settings.environment == "production",

@@ -134,9 +134,9 @@ class UnitOfWork(Session):
         self.emitted |= part.emitted
         self._afterwards += part._afterwards
 
-    async def claim_key(self, fingerprint: bytes) -> None:
-        """Make the key ours, or set `replay`. Raises Conflict while its first use is in flight, Invalid when it was
-        used for something else."""
+    async def claim_key(self, fingerprint: bytes, *others: bytes) -> None:
+        """Make the key ours, or set `replay`. `others`: the same request's fingerprint under keys that are not current.
+        Raises Conflict while its first use is in flight, Invalid when it was used for something else."""
         principal, key = self.call.principal.subject, self.call.idempotency_key
         faults.point("before-key")
         try:
@@ -152,7 +152,7 @@ class UnitOfWork(Session):
             return
         first = await self.fetchrow(_FIRST_ANSWER, self.call.workspace_id, principal, key)
         assert first is not None, "a key that conflicts is visible: same workspace, committed"
-        if first["fingerprint"] != fingerprint:
+        if first["fingerprint"] not in (fingerprint, *others):
             raise Invalid(
                 "This idempotency key was used for another request; use a new key.", code="idempotency-key-reused"
             )

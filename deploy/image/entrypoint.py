@@ -6,6 +6,9 @@ opsfield bootstrap ops      prepare a service's database (kit/bootstrap.py)
 opsfield migrate ops        bring it to the newest schema (kit/migrate.py)
 opsfield prepare ops        both
 opsfield demo               load the demo workspace of ops; `demo portal`: that of the portal
+opsfield replay TOPIC …     send parked events back to their consumer (kit/replay.py)
+opsfield redrive …          put a service's failed events back in line (kit/redrive.py)
+opsfield rewrap …           bring all secrets under the newest key (services/platform/secrets/rewrap.py)
 opsfield health ADDRESS     ask a program whether it serves (kit/probe.py)
 """
 
@@ -30,6 +33,10 @@ def main(words: list[str]) -> int:
             return _become("services.ops.demo")
         case ["demo", service]:
             return _become(f"services.{service}.demo")
+        case ["replay" | "redrive" as program, *arguments]:
+            return _become(f"kit.{program}", *arguments)
+        case ["rewrap", *arguments]:
+            return _become("services.platform.secrets.rewrap", *arguments)
         case ["health", address]:
             return _become("kit.probe", address)
         case ["gateway"]:

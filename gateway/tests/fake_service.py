@@ -37,7 +37,7 @@ class FakeService:
         self.name = name
         self.address = ""
         self.health = health.aio.HealthServicer()
-        self._verifier = TokenVerifier(name, {"gateway": gateway_key})
+        self._verifier = TokenVerifier(name, {"gateway": [gateway_key]})
         self.reset()
 
     def reset(self) -> None:

@@ -70,7 +70,7 @@ async def ask(session: Session) -> None:
 async def checks() -> AsyncIterator[Authenticator]:
     async with running_issuer() as outside:
         outside.publish(OUTSIDE.jwk(), NAMESAKE.jwk())
-        public = {name: key.public_key() for name, key in KEYS.items()}
+        public = {name: [key.public_key()] for name, key in KEYS.items()}
         yield Authenticator(
             issuer=ISSUER,
             audience=AUDIENCE,

@@ -95,7 +95,7 @@ def test_a_service_issues_none_but_for_its_own_role(service: str, changed: dict[
 def test_it_is_no_internal_token(audience: str) -> None:
     token, _ = BearerTokenIssuer("telemetry", KEY, audience=audience).issue("a", **AGENT, lifetime=timedelta(seconds=9))
     with pytest.raises(Unauthenticated):
-        TokenVerifier(audience, {"telemetry": KEY.public_key()}).verify(token)
+        TokenVerifier(audience, {"telemetry": [KEY.public_key()]}).verify(token)
 
 
 def test_the_key_is_that_of_the_services_internal_tokens(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ Forge = Callable[..., str]
 
 @pytest.fixture
 def verifier() -> TokenVerifier:
-    return TokenVerifier("ops", {"gateway": GATEWAY.public_key(), "portal": PORTAL.public_key()})
+    return TokenVerifier("ops", {"gateway": [GATEWAY.public_key()], "portal": [PORTAL.public_key()]})
 
 
 def forge(key: Any = GATEWAY, algorithm: str = "EdDSA", header: dict[str, Any] | None = None, **claims: Any) -> str:
@@ -158,6 +158,39 @@ def test_keys_are_read_from_their_files(tmp_path: Path) -> None:
     (tmp_path / "trust.json").write_text(json.dumps({"keys": [{**jwk, "kid": "gateway"}]}))
     signer = TokenSigner.from_file("gateway", tmp_path / "gateway.pem")
     assert TokenVerifier.from_file("ops", tmp_path / "trust.json").verify(signer.sign(ADA, "ops")) == ADA
+
+
+def pem(*keys: Ed25519PrivateKey) -> bytes:
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return b"".join(key.private_bytes(*form) for key in keys)
+
+
+def test_a_key_is_rotated_and_every_step_knows_the_step_before(tmp_path: Path) -> None:
+    old, new = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    key, trust = tmp_path / "gateway.pem", tmp_path / "trust.json"
+
+    def trusted(*keys: Ed25519PrivateKey) -> TokenVerifier:
+        jwks = [jwt.algorithms.OKPAlgorithm.to_jwk(each.public_key(), as_dict=True) for each in keys]
+        trust.write_text(json.dumps({"keys": [{**jwk, "kid": "gateway"} for jwk in jwks]}))
+        return TokenVerifier.from_file("ops", trust)
+
+    def signs(*keys: Ed25519PrivateKey) -> TokenSigner:
+        key.write_bytes(pem(*keys))
+        return TokenSigner.from_file("gateway", key)
+
+    before, both, after = signs(old), signs(old, new), signs(new, old)
+    for verifier in (trusted(old), trusted(old, new), trusted(new, old)):
+        assert verifier.verify(before.sign(ADA, "ops")) == verifier.verify(both.sign(ADA, "ops")) == ADA
+    assert trusted(old, new).verify(after.sign(ADA, "ops")) == ADA
+    assert trusted(new).verify(after.sign(ADA, "ops")) == ADA
+    assert refused(trusted(new), before.sign(ADA, "ops"))
+    assert refused(trusted(old, new), forge(STRANGER))
+    # What was derived from the old key goes on to be known, what is derived from now on is the new one's.
+    assert (
+        after.derived_keys("x")
+        == both.derived_keys("x")[::-1]
+        == (*signs(new).derived_keys("x"), *before.derived_keys("x"))
+    )
 
 
 def test_a_key_of_another_kind_is_refused_at_start(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from devstack.layout import free_ports
 from kit.errors import NotFound
 from kit.kafka import MAX_EVENT_BYTES
 from kit.outbox import OutboxHandlers
-from kit.tests.kafka_records import at_least, names_by_key, read, relay
+from kit.redrive import main, redrive
+from kit.tests.kafka_records import TOPIC, at_least, names_by_key, read, relay
 from kit.tests.sample_service import SERVICE, Sample, a_call, eventually, running
 from kit.unit_of_work import unit_of_work
 from opsfield.common.v1 import outbox_pb2
@@ -141,3 +142,39 @@ async def test_what_is_old_is_swept_away_and_what_waits_is_kept(sample: Sample, 
     assert await sample.admin.fetchval("SELECT event_id FROM inbox") == "new"
     left = {each.key: each.state for each in await outbox(sample)}
     assert left == {"k-1": PUBLISHED, "k-2": FAILED}
+
+
+async def test_all_failed_events_of_a_service_go_back_in_line_at_once(sample: Sample, broker: str) -> None:
+    await sample.emit("good", "one")
+    for key, workspace in (("a", "acme"), ("b", "other")):
+        await sample.emit(key, "large", padding=MAX_EVENT_BYTES, workspace=workspace)
+        await sample.emit(key, "after", workspace=workspace)
+    async with running(relay(sample, broker).run()):
+        await eventually(lambda: has_failed(sample, 2))
+        assert [row["key"] for row in await redrive(sample.relay_url, dry_run=True)] == ["a", "b"]
+        assert not await redrive(sample.relay_url, "another.topic")
+        assert await has_failed(sample, 2)
+        # Not mended yet: they fail again, and nothing overtakes them.
+        assert len(await redrive(sample.relay_url, TOPIC)) == 2
+        await eventually(lambda: has_failed(sample, 2))
+        await shrink(sample.admin)
+        told = [(row["workspace_id"], row["key"]) for row in await redrive(sample.relay_url)]
+        assert told == [("acme", "a"), ("other", "b")]
+        records = await read(broker, at_least(5))
+    assert names_by_key(records) == {"good": ["one"], "a": ["large", "after"], "b": ["large", "after"]}
+    assert await sample.count("outbox", "attempts > 0 OR state <> 'published'") == 0
+
+
+def test_redrive_says_what_it_did(
+    app_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_RELAY_URL", app_url.replace("sample_app", "sample_relay"))
+    assert main(["--topic", "none.such"]) == 0
+    assert capsys.readouterr().out == "0 are back in line.\n"
+    monkeypatch.setenv("DATABASE_RELAY_URL", "postgresql://nobody@127.0.0.1:9/none")
+    assert main([]) == 1
+    assert "could not be changed" in capsys.readouterr().err
+
+
+async def has_failed(sample: Sample, count: int) -> bool:
+    return await sample.count("outbox", "state = 'failed'") == count

@@ -105,8 +105,8 @@ async def serving(sample: Sample, *, seal: bytes = bytes(32)) -> AsyncIterator[V
     rpc_server = RpcServer(
         SERVICE,
         database=sample.database,
-        verifier=TokenVerifier(SERVICE, {"gateway": KEY.public_key()}),
-        fingerprint_key=b"fingerprints",
+        verifier=TokenVerifier(SERVICE, {"gateway": [KEY.public_key()]}),
+        fingerprint_keys=(b"fingerprints",),
         seal=Seal(seal),
         on_commit=lambda: None,
     )

@@ -49,6 +49,14 @@ def test_what_was_changed_cannot_be_opened(change: object) -> None:
         Seal(KEY).open(change(sealed), a_call())  # type: ignore[operator]
 
 
+def test_a_key_that_is_not_current_still_opens_what_it_closed() -> None:
+    new = bytes(reversed(KEY))
+    sealed = Seal(KEY, new).close(ANSWER, a_call())
+    assert Seal(new, KEY).open(sealed, a_call()) == ANSWER
+    with pytest.raises(Conflict):
+        Seal(new).open(sealed, a_call())
+
+
 def test_another_key_cannot_open_it() -> None:
     sealed = Seal(KEY).close(ANSWER, a_call())
     with pytest.raises(Conflict, match="its answer can be given no longer"):

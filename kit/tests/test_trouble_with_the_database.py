@@ -41,6 +41,7 @@ async def narrow(sample: Sample) -> AsyncIterator[Sample]:
         asyncpg.AdminShutdownError(),
         asyncpg.CrashShutdownError(),
         asyncpg.TooManyConnectionsError(),
+        asyncpg.InvalidPasswordError(),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -94,8 +94,8 @@ async def _serving(sample: Sample, *, required: bool) -> AsyncIterator[Webhooks]
     rpc_server = RpcServer(
         SERVICE,
         database=sample.database,
-        verifier=TokenVerifier(SERVICE, {"gateway": KEY.public_key()}),
-        fingerprint_key=b"fingerprints",
+        verifier=TokenVerifier(SERVICE, {"gateway": [KEY.public_key()]}),
+        fingerprint_keys=(b"fingerprints",),
         seal=Seal(bytes(32)),
         signatures=SignatureCheck(webhooks.get, required=required),
         webhooks={

@@ -71,7 +71,7 @@ def wire(settings: Settings) -> Wire:
         sender = Sender(internal=settings.reaches_inside, seconds=settings.notification_seconds)
         delivery = Delivery(foundation.database, foundation.relay_url, foundation.secrets, sender)
         files = Files(settings.artifacts_url)
-        links = Links(foundation.services.signer.derived_key("job artifacts"))
+        links = Links(*foundation.services.signer.derived_keys("job artifacts"))
         worker = _worker(settings, foundation, files)
         uploads = upload_sweep(foundation.database, foundation.relay_url, files)
         kept = file_sweeps(foundation.database, foundation.relay_url, files, days=settings.job_files_days)
@@ -89,7 +89,7 @@ def wire(settings: Settings) -> Wire:
 
 def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
     ops = OpsClient(foundation.services)
-    seal = Seal(foundation.services.signer.derived_key("accounting connections"))
+    seal = Seal(*foundation.services.signer.derived_keys("accounting connections"))
     opener = Opener(
         foundation.database,
         files,

@@ -274,17 +274,22 @@ def test_every_program_in_production_is_there_twice_and_scaled(k8s: Path) -> Non
 
 
 def test_consumers_are_scaled_by_the_groups_that_there_are(k8s: Path) -> None:
-    groups = set()
-    for file in (REPOSITORY / "services").rglob("*.py"):
-        if "tests" not in file.parts and "return Subscription(" in file.read_text():
-            groups.add(import_module(".".join(file.relative_to(REPOSITORY).with_suffix("").parts)).NAME)
     scaled = {
         trigger["metadata"]["consumerGroup"]
         for each in of_kind(render(k8s / "overlays" / "prod"), "ScaledObject").values()
         for trigger in each["spec"]["triggers"]
         if trigger["type"] == "kafka"
     }
-    assert scaled == groups
+    assert scaled == consumer_groups()
+
+
+def consumer_groups() -> set[str]:
+    """The groups of all services' consumers."""
+    groups = set()
+    for file in (REPOSITORY / "services").rglob("*.py"):
+        if "tests" not in file.parts and "return Subscription(" in file.read_text():
+            groups.add(import_module(".".join(file.relative_to(REPOSITORY).with_suffix("").parts)).NAME)
+    return groups
 
 
 def test_services_find_each_replica_and_only_their_own(cluster: tuple[Resource, ...]) -> None:

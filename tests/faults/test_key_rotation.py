@@ -1,4 +1,5 @@
-"""The key-encryption key is rotated while secrets are in use, and the rotation is killed midway."""
+"""Keys are rotated while they are in use, as docs/operations.md says: those that sign, and the one that encrypts
+secrets, whose rotation is killed midway."""
 
 import base64
 import os
@@ -9,8 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from devstack.keys import ensure_secrets
 from tests.platform import Platform, eventually
+from tests.platform import new_key as idempotency_key
 from tests.service_identity import as_service, secret_value
 
 DEATH = 137
@@ -26,6 +31,12 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 def new_key(name: str) -> str:
     return f"{name} {base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def new_pem() -> str:
+    key = Ed25519PrivateKey.generate()
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(*form).decode()
 
 
 def rotate(platform: Platform, *arguments: str, crash_at: str = "") -> subprocess.CompletedProcess[str]:
@@ -102,3 +113,30 @@ def test_without_its_key_a_secret_is_not_to_be_had_and_nothing_breaks(platform: 
         keys.write_text(old)
         assert secret_value(platform, "integrations", api.workspace, "accounting.xero") == "kept"
         assert rotate(platform).returncode == 0
+
+
+def test_signing_keys_are_rotated_one_program_after_the_other(platform: Platform) -> None:
+    """Gateway and service restart by turns, so that at each step one of them knows what the other does not yet."""
+    layout = platform.stack.layout
+    pems = {name: (layout.key(name).read_text(), new_pem()) for name in ("gateway", "platform")}
+    secret = {"json": {"value": "the first"}, "key": idempotency_key()}
+    with platform.api(("integration_admin",)) as api:
+
+        def works() -> None:
+            """The gateway is believed, and so is what the service derived from its key."""
+            assert api.get("/workspace/settings").status_code == 200
+            again = api.post("/workspace/secrets/accounting.xero", **secret)
+            assert (again.status_code, again.headers.get("idempotency-replayed")) == (201, "true"), again.text
+
+        assert api.post("/workspace/secrets/accounting.xero", **secret).status_code == 201
+        for order in ((0, 1), (1, 0), (1,)):
+            for name, keys in pems.items():
+                layout.key(name).write_text("".join(keys[number] for number in order))
+            ensure_secrets(layout)
+            for name in pems:
+                platform.restart(name)
+                if order != (1,):
+                    works()
+        # Only without the old key what it derived is not known any more.
+        assert api.get("/workspace/settings").status_code == 200
+        assert api.post("/workspace/secrets/accounting.xero", **secret).json()["code"] == "idempotency-key-reused"
