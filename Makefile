@@ -28,6 +28,8 @@ ARGS ?=
 JOBS ?= 2
 SEED ?= 1
 MINUTES ?= 5
+# Generated requests for each operation in `make security`.
+EXAMPLES ?= 200
 IMAGE ?= opsfield:latest
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -65,6 +67,12 @@ lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and 
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/lint_rules.py
+
+.PHONY: security
+security: $(VENV)/development.stamp gen/descriptors.binpb ## look for flaws: the code, what it stands on, many generated requests [EXAMPLES=200]
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(filter-out tests bench,$(CODE))
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/e2e/test_schemathesis.py
+	$(BIN)/uv tool run pip-audit --strict --disable-pip --requirement requirements.txt
 
 .PHONY: format
 format: $(VENV)/development.stamp ## put the code into its style

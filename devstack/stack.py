@@ -105,7 +105,7 @@ class Stack:
 
     def gateway_url(self, instance: str) -> str:
         """The same of one of its replicas."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not listened on
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not listened on  # nosec B104
         return f"http://{host}:{self._ports[instance]}"
 
     @property

@@ -14,7 +14,8 @@ _HEAD_SECONDS = 10.0
 
 class BoundedProtocol(HttpToolsProtocol):
     """A head (request line and headers) has at most 8 KiB of URL, 100 headers and 16 KiB in all, and 10 s to arrive.
-    More is answered with 400, more time with the end of the connection."""
+    More is answered with 400, more time with the end of the connection. What comes after an answer has as long until it
+    is followed by the next head."""
 
     _timer: asyncio.TimerHandle | None = None
     _head_open = True
@@ -30,8 +31,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # Most heads arrive in one piece and need no timer.
-        if self._head_open and self._timer is None:
+        # Most heads arrive in one piece and need no timer. What comes after an answer, the rest of a refused body or
+        # empty lines, has ended uvicorn's wait for the next request.
+        if self._timer is None and (self._head_open or self._is_answered()):
             self._timer = self.loop.call_later(_HEAD_SECONDS, self._give_up)
 
     def on_message_begin(self) -> None:
@@ -53,6 +55,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_open = False
         self._stop_timer()
         return super().on_headers_complete()
+
+    def _is_answered(self) -> bool:
+        return self.cycle is not None and self.cycle.response_complete
 
     def _stop_timer(self) -> None:
         if self._timer:

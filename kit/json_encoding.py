@@ -43,7 +43,7 @@ def encoder(descriptor: Descriptor, *, redacted: bool = False) -> Encoder:
     fields = [field for field in descriptor.fields if not (redacted and contract.field_options(field).sensitive)]
     items = [f"{field.json_name!r}: {_expression(field, namespace, redacted)}" for field in fields]
     source = f"def encode(m):\n    return {{{', '.join(items)}}}\n"
-    exec(compile(source, f"<encoder of {descriptor.full_name}>", "exec"), namespace)  # noqa: S102 - from our own protos
+    exec(compile(source, f"<encoder of {descriptor.full_name}>", "exec"), namespace)  # noqa: S102 - from our own protos  # nosec B102
     function: Encoder = namespace["encode"]
     return function
 

@@ -23,7 +23,7 @@ def trouble(address: str) -> str:
 
 def _of_http(url: str) -> str:
     try:
-        with urlopen(url, timeout=_SECONDS):  # noqa: S310 - http, as checked
+        with urlopen(url, timeout=_SECONDS):  # noqa: S310 - http, as checked  # nosec B310
             return ""
     except (URLError, OSError) as error:
         return f"{url}: {error}"

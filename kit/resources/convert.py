@@ -34,7 +34,7 @@ def builder_of(
     ]
     source = f"def build(r):\n    return Message({', '.join(arguments)})\n"
     name = message.DESCRIPTOR.full_name
-    exec(compile(source, f"<message of {name}>", "exec"), namespace)  # noqa: S102 - from our own protos
+    exec(compile(source, f"<message of {name}>", "exec"), namespace)  # noqa: S102 - from our own protos  # nosec B102
     function: Callable[[Any], Any] = namespace["build"]
     return function
 

@@ -115,6 +115,16 @@ def test_a_bare_address_is_looked_at_at_once() -> None:
     Outbound(internal=True).check("http://127.0.0.1:8001")
 
 
+@pytest.mark.parametrize(
+    "host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "2852039166", "0xa9fea9fe", "[::ffff:a9fe:a9fe]"]
+)
+async def test_an_address_written_oddly_is_still_that_address(host: str) -> None:
+    outbound = Outbound(internal=False)
+    with pytest.raises(Refused):
+        await outbound.post(f"http://{host}/", b"", headers={}, seconds=30, most_bytes=1)
+    await outbound.close()
+
+
 Serve = Callable[[bytes], Awaitable[tuple[int, list[bytes]]]]
 
 

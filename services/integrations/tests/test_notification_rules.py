@@ -74,6 +74,18 @@ def test_words_come_from_the_event() -> None:
     assert rules.words(rule(title="{alert.none}"), DATA)[0] == "R"
 
 
+@pytest.mark.parametrize(
+    "template", ["{alert.__class__}", "{alert.title.__class__.__mro__}", "{alert.tags.__len__}", "{alert.items}"]
+)
+def test_a_template_reaches_values_only(template: str) -> None:
+    assert rules.words(rule(body=template), DATA)[1] == ""
+
+
+def test_what_an_event_holds_is_no_template() -> None:
+    event = {"alert": {"title": "{alert.secret}", "secret": "x", "severity": "high"}}
+    assert rules.words(rule(title="{alert.title}"), event)[0] == "{alert.secret}"
+
+
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_whatever_the_template_there_is_a_title(title: str, value: str) -> None:
     told, body = rules.words(rule(title=title, body=title), {"alert": {"title": value}})
