@@ -99,8 +99,6 @@ _OPERATIONAL = (
 )
 _FINANCIAL = ("contracts", "quotes", "invoices", "payments")
 _WRITES = (("POST", ""), ("PUT", "/{}"), ("PATCH", "/{}"), ("DELETE", "/{}"))
-# Roles that were added to the contract's since: who may start a sync of the books may see what became of it.
-_ADDED = {("GET", "/api/v1/jobs"): frozenset({"billing"})}
 
 
 def table() -> dict[tuple[str, str], frozenset[str]]:
@@ -116,7 +114,7 @@ def _named() -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
     for line in _ROUTES.strip().splitlines():
         route, _, roles = line.partition("=")
         verb, path = route.split()
-        named = frozenset(roles.split()) | _ADDED.get((verb, path), frozenset())
+        named = frozenset(roles.split())
         yield (verb, path), named | {"msp_admin"} if named else PUBLIC
 
 
