@@ -2,7 +2,10 @@
 
 import random
 import socket
+import tempfile
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -20,6 +23,10 @@ KAFKA = "kafka"
 # Below the range from which the system takes ports for outgoing connections: a port chosen here stays free until, and
 # after a crash of, the program that it is for.
 PORTS = range(15000, 32000)
+
+
+_RESERVED = Path(tempfile.gettempdir()) / "opsfield-ports"
+_RESERVED_SECONDS = 60
 
 
 class StackError(Exception):
@@ -85,6 +92,21 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
+def _reserve(port: int) -> bool:
+    """Keep it from other platforms that start on this machine at the same time, for a minute."""
+    _RESERVED.mkdir(mode=0o1777, exist_ok=True)
+    file = _RESERVED / str(port)
+    with suppress(OSError):
+        if time.time() - file.stat().st_mtime < _RESERVED_SECONDS:
+            return False
+        file.unlink()
+    try:
+        file.touch(exist_ok=False)
+    except OSError:
+        return False
+    return True
+
+
 def free_ports(host: str, names: Iterable[str]) -> dict[str, int]:
     """A free port for each name, all different."""
     names = list(names)
@@ -92,7 +114,7 @@ def free_ports(host: str, names: Iterable[str]) -> dict[str, int]:
     for port in random.sample(PORTS, len(PORTS)):
         if len(chosen) == len(names):
             break
-        if port_is_free(host, port):
+        if port_is_free(host, port) and _reserve(port):
             chosen.append(port)
     if len(chosen) < len(names):
         raise StackError(f"There are not {len(names)} free ports between {PORTS.start} and {PORTS.stop}.")

@@ -44,7 +44,10 @@ class Lives:
         """Let it send what is left, then compare what arrived with the book."""
         platform.trouble = lambda route: None
         platform.policy |= {"version": 8, "sendSeconds": 1}
+        lives = self.agent.log().count(" begins,")
         with self.agent.running():
+            # Before that it does not listen to SIGTERM.
+            until(lambda: self.agent.log().count(" begins,") > lives, seconds=60)
             until(lambda: self.agent.status()["spool"]["batches"] <= 1, seconds=60)
         received = [batch.key for batch in platform.batches]
         in_order_of_writing = {_key(name): name for name in self.begun}

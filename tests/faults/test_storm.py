@@ -6,6 +6,6 @@ from tests.faults.storm.programme import run
 
 
 def test_whatever_fails_the_books_add_up(tmp_path: Path) -> None:
-    found = run(tmp_path, seed=11, minutes=0.5, report=print)
-    assert found["faults"] > 3
+    found = run(tmp_path, seed=11, minutes=0.3, report=print)
+    assert found["faults"] > 1
     assert found["requests"] > 100

@@ -27,7 +27,9 @@ async def test_of_a_key_only_a_hash_is_stored(start: Start, workspace_of: Any, a
     for table in ("agent_keys", "nodes", "audit_entries", "outbox"):
         text = await admin.fetchval(f"SELECT coalesce(string_agg(t::text, ' '), '') FROM {table} AS t")
         assert key.partition("agent_")[2] not in text
-    audited = await admin.fetchrow("SELECT * FROM audit_entries WHERE resource_id = 'inventory'")
+    audited = await admin.fetchrow(
+        "SELECT * FROM audit_entries WHERE resource_id = 'inventory' AND workspace_id = $1", acme.id
+    )
     assert audited["subject"] == f"agent-key:{key_id}"
 
 
