@@ -29,9 +29,9 @@ def test_a_killed_service_is_seen_and_comes_back(platform: Platform, api: Api, s
     ticket = api.new_ticket()
     platform.kill(service)
     try:
-        seen = states(api)
-        assert seen.pop(service) == "unreachable"
-        assert set(seen.values()) == {"serving"}
+        # On a busy machine another one may take longer to answer than it is waited for.
+        expected = {each: "unreachable" if each == service else "serving" for each in SERVICES}
+        eventually(lambda: states(api) == expected)
         problem = assert_problem(api.get("/events/outbox"), 503, "unavailable")
         assert service in problem["detail"]
         if service != "ops":
