@@ -1,5 +1,5 @@
-"""Apache Kafka in KRaft mode as one child process, from a class path that Maven resolves. It keeps what it holds, and
-its port, over a restart."""
+"""Apache Kafka in KRaft mode as one child process, from a class path that Maven resolves. It keeps what it holds
+over a restart, and its port while its stack lives."""
 
 import asyncio
 import base64

@@ -225,8 +225,11 @@ class Stack:
             await self._prepare_database(service)
         programs = [*self._services(), *(instances(GATEWAY, self._replicas) if self._gateway else [])]
         self._report(f"starting {', '.join(programs)}{', loading the demo workspace' if self._demo else ''}")
-        # The demo workspace goes into the databases by itself, meanwhile.
-        await together(*(self.start(name) for name in programs), *([self._load_demo()] if self._demo else []))
+        # That of ops goes into its database by itself, meanwhile; that of the portal asks ops about it.
+        demos = [each for each in ("ops", "portal") if self._demo and each in self.services]
+        await together(*(self.start(name) for name in programs), *(self._load_demo(each) for each in demos[:1]))
+        for service in demos[1:]:
+            await self._load_demo(service)
 
     def _take_ports(self) -> None:
         services = [each for name in SERVICES for each in instances(name, self._replicas)]
@@ -251,15 +254,13 @@ class Stack:
         except LookupError as error:
             raise StackError(str(error)) from error
 
-    async def _load_demo(self) -> None:
-        # What the second one adds is about what the first has loaded.
-        for service in (each for each in ("ops", "portal") if each in self.services):
-            command = [sys.executable, "-m", f"services.{service}.demo"]
-            demo = Child("demo", command, self.environment(service), self.layout.log("demo"))
-            self._children["demo"] = demo
-            await demo.start()
-            if code := await demo.wait():
-                raise StackError(f"The demo workspace was not loaded: it {describe_end(code)}.\n{demo.last_words()}")
+    async def _load_demo(self, service: str) -> None:
+        command = [sys.executable, "-m", f"services.{service}.demo"]
+        demo = Child("demo", command, self.environment(service), self.layout.log("demo"))
+        self._children["demo"] = demo
+        await demo.start()
+        if code := await demo.wait():
+            raise StackError(f"The demo workspace was not loaded: it {describe_end(code)}.\n{demo.last_words()}")
 
     # One program
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 
 from kit.bootstrap import database_name
+from kit.database import relay_connection
 from kit.logs import get_logger
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -40,10 +41,8 @@ async def wait_for(service: str, relay_url: str, stopping: asyncio.Event) -> boo
 
 
 async def _current(relay_url: str) -> str:
-    connection = await asyncpg.connect(relay_url)
-    try:
-        return str(await connection.fetchval("SELECT version_num FROM migrations.alembic_version"))
-    except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
-        return ""
-    finally:
-        await connection.close()
+    async with relay_connection(relay_url) as connection:
+        try:
+            return str(await connection.fetchval("SELECT version_num FROM migrations.alembic_version"))
+        except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            return ""
