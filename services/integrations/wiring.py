@@ -24,7 +24,7 @@ from services.integrations.jobs.links import Links
 from services.integrations.jobs.rules import SYNC
 from services.integrations.jobs.steps import Run
 from services.integrations.jobs.store import BACKLOG, Job
-from services.integrations.jobs.sweep import file_sweeps
+from services.integrations.jobs.sweep import file_sweep
 from services.integrations.jobs.worker import Worker
 from services.integrations.notifications.consumer import subscription as notifications
 from services.integrations.notifications.delivery import Delivery
@@ -34,7 +34,7 @@ from services.integrations.notifications.sending import Sender
 from services.integrations.ops_client import OpsClient
 from services.integrations.settings import Settings
 from services.integrations.uploads.handlers import UploadHandlers
-from services.integrations.uploads.sweep import upload_sweep
+from services.integrations.uploads.sweep import upload_sweeps
 
 NAME = "integrations"
 KINDS = (CHANNELS, RULES)
@@ -73,14 +73,16 @@ def wire(settings: Settings) -> Wire:
         files = Files(settings.artifacts_url)
         links = Links(*foundation.services.signer.derived_keys("job artifacts"))
         worker = _worker(settings, foundation, files)
-        uploads = upload_sweep(foundation.database, foundation.relay_url, files)
-        kept = file_sweeps(foundation.database, foundation.relay_url, files, days=settings.job_files_days)
+        days = settings.job_files_days
+        job_files = file_sweep(foundation.database, foundation.relay_url, files, days=days)
+        uploads = upload_sweeps(foundation.database, foundation.relay_url, files, used_days=days)
+        sweeps = (*delivery.sweeps, job_files, *uploads)
         workspace_of = GithubHandlers(foundation.settings).workspace_of
         return Wiring(
             handlers=handlers(Parts(foundation.settings, foundation.secrets, sender, files, links)),
             subscriptions=(notifications(),),
             webhooks={_path("TakeGithubWebhook"): Webhook(settings.github_webhook_enabled, workspace_of)},
-            loops=(*(sweep.run for sweep in delivery.sweeps), worker.run, uploads.run, *(sweep.run for sweep in kept)),
+            loops=(worker.run, *(sweep.run for sweep in sweeps)),
             backlogs={BACKLOG: ("waiting", "running")},
         )
 

@@ -40,8 +40,12 @@ _OLDEST_NEEDLESS = f"""
 SELECT id FROM uploads WHERE workspace_id = $1 AND {_NEEDLESS.format(before="$2")}
 ORDER BY extended_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-# Of all workspaces, as the relay's role: those with uploads that were needed last so many `days` before $1.
-DUE = "SELECT DISTINCT workspace_id FROM uploads WHERE " + _NEEDLESS.format(
+# Of all workspaces, as the relay's role: those with uploads that nothing was added to for a day before $1, and those
+# with uploads that were needed last so many `days` before.
+DUE_UNUSED = """
+SELECT DISTINCT workspace_id FROM uploads WHERE NOT used AND extended_at <= $1::timestamptz - interval '1 day'
+"""
+DUE_USED = "SELECT DISTINCT workspace_id FROM uploads WHERE " + _NEEDLESS.format(
     before="$1::timestamptz - make_interval(days => {days})"
 )
 _DELETE = "DELETE FROM uploads WHERE workspace_id = $1 AND id = $2"
