@@ -1,7 +1,6 @@
 """Executions at AgentField's control plane, through the front door: asked for at the gateway, run over there, told by a
 signed webhook to the gateway, and what is made of webhooks that are forged. A stand-in plays the control plane."""
 
-import asyncio
 import hmac
 import json
 import uuid
@@ -9,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
-from kit.bootstrap import with_database
 from services.agent_runtime.tests.control_plane import ControlPlane, capability
+from tests.databases import count
 from tests.platform import Api, Platform, assert_problem, eventually
 
 SERVICES = ("agent-runtime", "ops", "platform", "workflow")
@@ -112,16 +110,8 @@ def asked_for(control_plane: ControlPlane, execution_id: str) -> list[dict[str, 
 
 def called_back(platform: Platform, execution_id: str) -> int:
     """How often the runtime was told to look."""
-
-    async def count() -> int:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, "workflow"))
-        try:
-            query = "SELECT count(*) FROM outbox WHERE topic = 'internal.workflow.execution-called-back' AND key = $1"
-            return int(await connection.fetchval(query, execution_id))
-        finally:
-            await connection.close()
-
-    return asyncio.run(count())
+    query = "SELECT count(*) FROM outbox WHERE topic = 'internal.workflow.execution-called-back' AND key = $1"
+    return count(platform, "workflow", query, execution_id)
 
 
 def test_it_is_the_engine_in_use_and_its_agents_are_listed(platform: Platform, api: Api) -> None:

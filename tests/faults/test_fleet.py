@@ -5,13 +5,12 @@ import os
 import threading
 import time
 
-import asyncpg
 import pytest
 
 from bench.fleet import Fleet
-from kit.bootstrap import with_database
 from tests.agents import Agent, metric, new_enrollment_token
 from tests.agents import Fleet as Http
+from tests.databases import count
 from tests.platform import Api, Platform, eventually, new_key
 
 # A long run is one with AGENTS=1000 SECONDS=600.
@@ -25,16 +24,7 @@ CRASH_POINTS = ("before-key", "after-key", "after-copy", "before-answer")
 
 def stored(platform: Platform, workspace: str) -> int:
     """How many events of the workspace lie in the database."""
-
-    async def count() -> int:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, "telemetry"))
-        try:
-            found: int = await connection.fetchval("SELECT count(*) FROM events WHERE workspace_id = $1", workspace)
-            return found
-        finally:
-            await connection.close()
-
-    return asyncio.run(count())
+    return count(platform, "telemetry", "SELECT count(*) FROM events WHERE workspace_id = $1", workspace)
 
 
 def test_whatever_is_killed_the_counts_add_up(platform: Platform, api: Api) -> None:

@@ -40,7 +40,7 @@ def test_whatever_is_killed_each_execution_ends_once(platform: Platform, api: Ap
         else:
             # After its last try.
             assert each["failureCode"] in ("worker_lost", "engine_unreachable"), each
-            assert each["failureDetail"]
+            assert "inventory" in each["failureDetail"] or each["failureCode"] == "worker_lost", each
     # What cannot be otherwise: something was lost while it ran, and most of it came through.
     assert begun > len(ids[::2])
     assert states["succeeded"] > len(ids) / 2

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
-
-from kit.bootstrap import with_database
 from services.workflow.audit.verify import verify_trail
+from tests.databases import count
 from tests.faults.storm.load import Books, Load
 from tests.platform import Platform, eventually
 
@@ -73,27 +71,15 @@ def _invoices_add_up(load: Load, books: Books) -> None:
 
 
 def _executions_ended(load: Load, books: Books) -> None:
-    eventually(lambda: _decided(load) and not _waiting(load), seconds=_PATIENCE)
-    for execution in sorted(books.ids[load.workspace]["executions"]):
-        ended = eventually(
-            lambda: (found := load.engineer.get(f"/workflow-executions/{execution}"))["isFinal"] and found,  # noqa: B023
-            seconds=_PATIENCE,
-        )
-        assert ended
-        assert ended["status"] in ("succeeded", "failed"), ended
-    known = books.ids[load.workspace]["executions"]
-    assert {each["id"] for each in _every(load, "/workflow-executions")} == known
+    def ended() -> bool:
+        load.decide()
+        return all(each["isFinal"] for each in _every(load, "/workflow-executions"))
 
-
-def _decided(load: Load) -> bool:
-    load.decide()
-    return True
-
-
-def _waiting(load: Load) -> int:
-    """How many executions are not at their end."""
-    states = ("queued", "running", "approval_required")
-    return sum(load.engineer.get("/workflow-executions", status=each, limit=1)["page"]["total"] for each in states)
+    eventually(ended, seconds=_PATIENCE)
+    found = list(_every(load, "/workflow-executions"))
+    for each in found:
+        assert each["status"] in ("succeeded", "failed"), each
+    assert {each["id"] for each in found} == books.ids[load.workspace]["executions"]
 
 
 def _imports_add_up(load: Load, books: Books) -> None:
@@ -132,22 +118,10 @@ def _replays_say_the_same(books: Books) -> None:
 
 def _unsent(platform: Platform) -> int:
     return sum(
-        _count(platform, service, "SELECT count(*) FROM outbox WHERE state <> 'published'")
+        count(platform, service, "SELECT count(*) FROM outbox WHERE state <> 'published'")
         for service in _SERVICES_WITH_EVENTS
     )
 
 
 def _stored_events(platform: Platform, workspace: str) -> int:
-    return _count(platform, "telemetry", "SELECT count(*) FROM events WHERE workspace_id = $1", workspace)
-
-
-def _count(platform: Platform, database: str, query: str, *values: Any) -> int:
-    async def count() -> int:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, database))
-        try:
-            found: int = await connection.fetchval(query, *values)
-            return found
-        finally:
-            await connection.close()
-
-    return platform.run(count())
+    return count(platform, "telemetry", "SELECT count(*) FROM events WHERE workspace_id = $1", workspace)

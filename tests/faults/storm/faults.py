@@ -1,7 +1,6 @@
 """What goes wrong, in an order that its seed decides: programs killed, paused and restarted, connections reset and held
 up."""
 
-import asyncio
 import random
 import time
 from collections import Counter
@@ -69,10 +68,7 @@ class Faults:
                 self._platform.run(self._platform.stack.start(fault.victim))
             case [way, where]:
                 proxy = self._proxies[fault.victim][where == "calls"]
-                if way == "reset":
-                    self._platform.run(_reset(proxy))
-                else:
-                    self._platform.run(proxy.hold(seconds))
+                self._platform.run(proxy.reset() if way == "reset" else proxy.hold(seconds))
 
 
 def _pause(pid: int, seconds: float) -> None:
@@ -86,8 +82,3 @@ def _pause(pid: int, seconds: float) -> None:
     for each in processes:
         with suppress(psutil.NoSuchProcess):
             each.resume()
-
-
-async def _reset(proxy: Proxy) -> None:
-    proxy.reset()
-    await asyncio.sleep(0)

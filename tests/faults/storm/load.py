@@ -56,7 +56,7 @@ class Person:
     def post(self, path: str, body: Any, *, remember: bool = False) -> dict[str, Any] | None:
         """The answer; None when it was refused for good, which is noted as wrong."""
         key = new_key()
-        answer = self._certain(lambda: self.api.post(path, json=body, key=key))
+        answer = certain(lambda: self.api.post(path, json=body, key=key), self._books)
         if not answer.is_success:
             self._books.wrong.append(f"POST {path} {answer.status_code}: {answer.text[:300]}")
             return None
@@ -65,18 +65,15 @@ class Person:
         return dict(answer.json()) if answer.content else {}
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        answer = self._certain(lambda: self.api.get(path, params=params))
+        answer = certain(lambda: self.api.get(path, params=params), self._books)
         assert answer.is_success, answer.text
         return dict(answer.json())
 
     def upload(self, data: bytes) -> str:
         key, headers = new_key(), {"content-type": "text/csv"}
-        answer = self._certain(lambda: self.api.post("/uploads", content=data, headers=headers, key=key))
+        answer = certain(lambda: self.api.post("/uploads", content=data, headers=headers, key=key), self._books)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
-
-    def _certain(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
-        return certain(ask, self._books)
 
 
 def certain(ask: Callable[[], httpx.Response], books: Books) -> httpx.Response:

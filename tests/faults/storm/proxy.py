@@ -29,17 +29,15 @@ class Proxy:
     async def stop(self) -> None:
         if self._server:
             self._server.close()
-        self.reset()
+        await self.reset()
 
-    def reset(self) -> int:
-        """Reset all connections; how many there were."""
-        broken = list(self._open)
-        for writer in broken:
+    async def reset(self) -> None:
+        """Reset all connections."""
+        for writer in list(self._open):
             connection = writer.get_extra_info("socket")
             with suppress(OSError):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
-        return len(broken) // 2
 
     async def hold(self, seconds: float) -> None:
         """Let nothing through for so long, and lose nothing."""
