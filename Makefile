@@ -60,6 +60,10 @@ test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all te
 test-faults: $(VENV)/development.stamp gen/descriptors.binpb ## a mixed load while anything fails, then the books [SEED=1] [MINUTES=5] [KAFKA=apache]
 	@exec $(BIN)/python -m tests.faults.storm --seed $(SEED) --minutes $(MINUTES)
 
+.PHONY: test-soak
+test-soak: $(VENV)/development.stamp gen/descriptors.binpb ## half load for an hour: memory, files, connections, tables stay as they are [MINUTES=60]
+	@exec $(BIN)/python -m tests.soak --minutes $(MINUTES)
+
 .PHONY: lint
 lint: $(VENV)/development.stamp gen/descriptors.binpb ## check style, types and imports
 	$(BIN)/ruff check $(CODE)

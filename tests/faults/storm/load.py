@@ -45,18 +45,37 @@ class Books:
             self.retries += retries
 
 
+class Pace:
+    """How many requests a second all of a load make together; None: as many as they can."""
+
+    def __init__(self) -> None:
+        self.per_second: float | None = None
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Until it is this request's turn."""
+        if self.per_second is None:
+            return
+        with self._lock:
+            turn = max(self._next, time.monotonic())
+            self._next = turn + 1 / self.per_second
+        time.sleep(max(0.0, turn - time.monotonic()))
+
+
 class Person:
     """One who does not give up."""
 
-    def __init__(self, platform: Platform, books: Books, workspace: str, *roles: str) -> None:
+    def __init__(self, platform: Platform, books: Books, pace: Pace, workspace: str, *roles: str) -> None:
         self.api = platform.api(roles, workspace=workspace)
         self.workspace = workspace
         self._books = books
+        self._pace = pace
 
     def post(self, path: str, body: Any, *, remember: bool = False) -> dict[str, Any] | None:
         """The answer; None when it was refused for good, which is noted as wrong."""
         key = new_key()
-        answer = certain(lambda: self.api.post(path, json=body, key=key), self._books)
+        answer = self._certain(lambda: self.api.post(path, json=body, key=key))
         if not answer.is_success:
             self._books.wrong.append(f"POST {path} {answer.status_code}: {answer.text[:300]}")
             return None
@@ -65,15 +84,19 @@ class Person:
         return dict(answer.json()) if answer.content else {}
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        answer = certain(lambda: self.api.get(path, params=params), self._books)
+        answer = self._certain(lambda: self.api.get(path, params=params))
         assert answer.is_success, answer.text
         return dict(answer.json())
 
     def upload(self, data: bytes) -> str:
         key, headers = new_key(), {"content-type": "text/csv"}
-        answer = certain(lambda: self.api.post("/uploads", content=data, headers=headers, key=key), self._books)
+        answer = self._certain(lambda: self.api.post("/uploads", content=data, headers=headers, key=key))
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
+
+    def _certain(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+        self._pace.wait()
+        return certain(ask, self._books)
 
 
 def certain(ask: Callable[[], httpx.Response], books: Books) -> httpx.Response:
@@ -99,11 +122,20 @@ def certain(ask: Callable[[], httpx.Response], books: Books) -> httpx.Response:
 class Load:
     """Everybody at work in one workspace, each on a thread of their own, until `over`."""
 
-    def __init__(self, platform: Platform, fleet: Fleet, books: Books, workspace: str, over: threading.Event) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        fleet: Fleet,
+        books: Books,
+        workspace: str,
+        over: threading.Event,
+        pace: Pace | None = None,
+    ) -> None:
         self._books = books
         self._over = over
+        self._pace = pace or Pace()
         self.workspace = workspace
-        self.engineer = Person(platform, books, workspace, "msp_admin", "automation_operator")
+        self.engineer = Person(platform, books, self._pace, workspace, "msp_admin", "automation_operator")
         client = self.engineer.post("/clients", {"name": "Acme"})
         assert client
         self.client = client["id"]
@@ -154,6 +186,7 @@ class Load:
         """A machine that tells how it is."""
         while not self._over.is_set():
             key, events = new_key(), [metric(value=number) for number in range(20)]
+            self._pace.wait()
             answer = certain(lambda: self._agent.send(*events, key=key), self._books)  # noqa: B023 - called at once
             assert answer.is_success, answer.text
             self._books.events[self.workspace] += answer.json()["accepted"]

@@ -1,0 +1,80 @@
+"""What a running platform takes of its machine, looked at again and again."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import psutil
+
+from devstack.layout import GATEWAY, KAFKA, POSTGRES, SERVICES
+from kit.bootstrap import with_database
+from tests.platform import Platform
+
+PROGRAMS = (*SERVICES, GATEWAY, POSTGRES, KAFKA)
+_CONNECTIONS = """
+SELECT datname, count(*) FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid() GROUP BY datname
+"""
+_DEAD = "SELECT relname, n_live_tup AS live, n_dead_tup AS dead FROM pg_stat_user_tables WHERE n_dead_tup > 0"
+_BYTES = """
+SELECT relname, pg_total_relation_size(relid) AS bytes FROM pg_stat_user_tables WHERE relname = ANY($1)
+"""
+# What retention keeps short while the load goes on.
+SWEPT = ("outbox", "inbox", "idempotency_keys")
+
+
+@dataclass
+class Sample:
+    """At `at` seconds. By program: megabytes that are its own alone, and open files. By database: connections, dead
+    rows, and the megabytes of each table that retention keeps short."""
+
+    at: float
+    megabytes: dict[str, float] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    connections: dict[str, int] = field(default_factory=dict)
+    dead_share: dict[str, float] = field(default_factory=dict)
+    swept: dict[str, float] = field(default_factory=dict)
+
+
+def take(platform: Platform, began: float) -> Sample:
+    sample = Sample(time.monotonic() - began)
+    for name in PROGRAMS:
+        processes = list(_tree(platform.stack.pid(name)))
+        sample.megabytes[name] = sum(map(_own_megabytes, processes))
+        sample.files[name] = sum(map(_open_files, processes))
+    platform.run(_look_into_databases(platform, sample))
+    return sample
+
+
+async def _look_into_databases(platform: Platform, sample: Sample) -> None:
+    names = [service.replace("-", "_") for service in SERVICES]
+    for name in names:
+        connection = await asyncpg.connect(with_database(platform.stack.admin_url, name))
+        try:
+            if not sample.connections:
+                sample.connections = {row[0]: row[1] for row in await connection.fetch(_CONNECTIONS, names)}
+            for row in await connection.fetch(_DEAD):
+                sample.dead_share[f"{name}.{row['relname']}"] = row["dead"] / max(row["live"] + row["dead"], 10_000)
+            for row in await connection.fetch(_BYTES, SWEPT):
+                sample.swept[f"{name}.{row['relname']}"] = row["bytes"] / 1e6
+        finally:
+            await connection.close()
+
+
+def _tree(pid: int) -> Iterator[psutil.Process]:
+    main = psutil.Process(pid)
+    yield main
+    yield from main.children(recursive=True)
+
+
+def _own_megabytes(process: psutil.Process) -> float:
+    with suppress(psutil.NoSuchProcess):
+        return float(process.memory_full_info().uss) / 1e6
+    return 0.0
+
+
+def _open_files(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):
+        return int(process.num_fds())
+    return 0
