@@ -1,221 +1,72 @@
-"""`make bench`: throughput and latency of the whole path, beside a plain program and the bare query.
+"""`make bench`: every figure of the platform in one table, each beside a floor or a peer measured in the same run.
 
-The whole path is JWT, gateway, gRPC, ops, PostgreSQL with row-level security. The plain program (bench/plain.py) has
-two worker processes, as the whole path has two (gateway and ops): both may use both cores. Rounds alternate, so that
-a noisy machine disturbs all alike; each figure is the median of its rounds.
+Rounds alternate with those of the floor, so that a noisy machine disturbs both alike. What is worse than
+bench/baseline.json by more than the noise is told at the end, and makes the exit code 1; --save keeps the figures as
+the new baseline.
 """
 
 import argparse
-import asyncio
-import itertools
-import json
-import os
-import statistics
 import sys
 import time
-import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
-import httpx
-import psutil
 import uvloop
 
-from bench import data, plain
-from bench.load import Measured, get, measure, post, summarize
-from devstack.layout import free_ports
-from devstack.stack import Stack
-from kit.bootstrap import with_database
+from bench import bulk, executions, figures, footprint, imports, ingest, portal, summary, tickets
+from bench.figures import Figure
+from bench.options import Options
 
-CONNECTIONS = 16
-RARE = "order 4711"
-WITH_SLA = "bench-sla"
-WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One line of the table: how each of the three does it."""
-
-    name: str
-    whole: Callable[[], Awaitable[Measured]]
-    plain: Callable[[], Awaitable[Measured]]
-    bare: Callable[[], Awaitable[Measured]]
+BASELINE = Path(__file__).with_name("baseline.json")
+PARTS: dict[str, Callable[[Options], Awaitable[list[Figure]]]] = {
+    "footprint": footprint.figures,
+    "tickets": tickets.figures,
+    "portal": portal.figures,
+    "bulk": bulk.figures,
+    "imports": imports.figures,
+    "executions": executions.figures,
+    "ingest": ingest.figures,
+    "summary": summary.figures,
+}
 
 
-class Bench:
-    def __init__(self, stack: Stack, plain_address: str, pool: "asyncpg.Pool[asyncpg.Record]", seconds: float) -> None:
-        self._stack = stack
-        self._plain_address = plain_address
-        self._pool = pool
-        self._seconds = seconds
-        token = stack.token(("ops_engineer",), (data.WORKSPACE, WITH_SLA))
-        self._headers = {"Authorization": f"Bearer {token}", "x-workspace-id": data.WORKSPACE}
-
-    async def cases(self) -> list[Case]:
-        rows = await self._pool.fetch(
-            "SELECT id::text, client_id::text FROM tickets TABLESAMPLE SYSTEM (0.5) WHERE workspace_id = $1 LIMIT 5000",
-            data.WORKSPACE,
-        )
-        ids = itertools.cycle([row["id"] for row in rows])
-        client = rows[0]["client_id"]
-        pattern = f"%{RARE}%"
-        workspace = data.WORKSPACE
-        return [
-            self._read(
-                "GET /tickets/{id}", lambda: f"/tickets/{next(ids)}", lambda: [(plain.GET, (workspace, next(ids)))]
-            ),
-            self._read(
-                "GET /tickets?limit=50",
-                lambda: "/tickets?limit=50",
-                lambda: [(plain.LIST, (workspace, 50)), (plain.COUNT, (workspace,))],
-            ),
-            self._read(
-                f"GET /tickets?q={RARE}",
-                lambda: f"/tickets?q={RARE.replace(' ', '%20')}",
-                lambda: [(plain.FOUND, (workspace, 50, pattern)), (plain.COUNT_FOUND, (workspace, pattern))],
-            ),
-            self._write("POST /tickets", self._headers, client),
-            self._write("POST /tickets, with SLA", *await self._promise()),
-        ]
-
-    async def _promise(self) -> tuple[dict[str, str], str]:
-        """A workspace whose tickets have an SLA: the headers for it, and a client."""
-        headers = {**self._headers, "x-workspace-id": WITH_SLA}
-        async with httpx.AsyncClient(base_url=f"{self._stack.base_url}/api/v1", headers=headers) as http:
-
-            async def create(path: str, body: dict[str, object]) -> str:
-                answer = await http.post(path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
-                if answer.status_code == 409:
-                    return str((await http.get(path)).json()["data"][0]["id"])
-                return str(answer.raise_for_status().json()["id"])
-
-            windows = [{"day": day, "opens": "09:00", "closes": "17:00"} for day in WORKDAYS]
-            targets = [{"priority": "medium", "firstResponseMinutes": 240, "resolutionMinutes": 1440}]
-            calendar = {"timeZone": "Europe/Dublin", "windows": windows}
-            await create(
-                "/sla-policies", {"name": "Standard", "isDefault": True, "calendar": calendar, "targets": targets}
-            )
-            return headers, await create("/clients", {"name": "Acme"})
-
-    def _read(
-        self, name: str, path: Callable[[], str], queries: Callable[[], list[tuple[str, tuple[object, ...]]]]
-    ) -> Case:
-        base, bare = self._stack.base_url, f"http://{self._plain_address}"
-        return Case(
-            name,
-            lambda: self._load(base, lambda: get(f"{base}/api/v1{path()}", self._headers), 200),
-            lambda: self._load(bare, lambda: get(bare + path(), self._headers), 200),
-            lambda: self._bare(queries),
-        )
-
-    def _write(self, name: str, headers: dict[str, str], client: str) -> Case:
-        base, bare = self._stack.base_url, f"http://{self._plain_address}"
-        body = json.dumps({"subject": "Bench ticket, printer broken", "clientId": client}).encode()
-
-        def keyed() -> bytes:
-            return post(f"{base}/api/v1/tickets", {**headers, "Idempotency-Key": uuid.uuid4().hex}, body)
-
-        def insert() -> list[tuple[str, tuple[object, ...]]]:
-            workspace = headers["x-workspace-id"]
-            return [(plain.INSERT, (workspace, str(uuid.uuid4()), "Bench ticket, printer broken", client))]
-
-        return Case(
-            name,
-            lambda: self._load(base, keyed, 201),
-            lambda: self._load(bare, lambda: post(f"{bare}/tickets", headers, body), 201),
-            lambda: self._bare(insert),
-        )
-
-    async def _load(self, base: str, make: Callable[[], bytes], status: int) -> Measured:
-        address = base.removeprefix("http://")
-        return await measure(address, make, connections=CONNECTIONS, seconds=self._seconds, status=status)
-
-    async def _bare(self, queries: Callable[[], list[tuple[str, tuple[object, ...]]]]) -> Measured:
-        latencies: list[float] = []
-        started = time.perf_counter()
-
-        async def worker() -> None:
-            async with self._pool.acquire() as connection:
-                while (begun := time.perf_counter()) < started + self._seconds:
-                    for query, arguments in queries():
-                        await connection.fetch(query, *arguments)
-                    latencies.append(time.perf_counter() - begun)
-
-        await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
-        return summarize(latencies, time.perf_counter() - started)
-
-
-def middle(rounds: list[Measured]) -> Measured:
-    """The median of each figure."""
-    return Measured(
-        statistics.median(each.rate for each in rounds),
-        statistics.median(each.p50 for each in rounds),
-        statistics.median(each.p99 for each in rounds),
-        sum(each.count for each in rounds),
-    )
-
-
-async def run_case(case: Case, rounds: int) -> None:
-    for run in (case.whole, case.plain, case.bare):
-        await run()
-    found: dict[str, list[Measured]] = {"whole path": [], "plain program": [], "bare query": []}
-    for _ in range(rounds):
-        found["whole path"].append(await case.whole())
-        found["plain program"].append(await case.plain())
-        found["bare query"].append(await case.bare())
-    whole = middle(found["whole path"])
-    print(f"\n{case.name}")
-    for name, measured in ((name, middle(each)) for name, each in found.items()):
-        print(
-            f"  {name:<14} {measured.rate:9.1f} /s   p50 {measured.p50:8.2f} ms   p99 {measured.p99:8.2f} ms"
-            f"   whole/this {whole.rate / measured.rate:5.2f}   p50 ratio {whole.p50 / measured.p50:5.2f}",
-            flush=True,
-        )
-
-
-def print_memory(stack: Stack, names: list[str]) -> None:
-    print("\nresident memory")
+async def measure(names: list[str], options: Options) -> list[Figure]:
+    """All figures of these parts, one part after the other."""
+    found: list[Figure] = []
     for name in names:
-        tree = [psutil.Process(stack.pid(name)), *psutil.Process(stack.pid(name)).children(recursive=True)]
-        print(f"  {name:<14} {sum(process.memory_info().rss for process in tree) / 2**20:7.0f} MiB")
+        options.report(f"{name} …")
+        found += await PARTS[name](options)
+    return found
 
 
-async def main() -> None:
+def main() -> int:
+    """1 when something is worse than it was."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of one measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each")
-    parser.add_argument("--only", default="", help="part of the name of the cases to run")
+    parser.add_argument("--only", help=f"parts to measure, of {','.join(PARTS)}")
+    parser.add_argument("--seconds", type=float, default=4, help="length of one measurement")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each")
+    parser.add_argument("--full", action="store_true", help="also with many millions of rows; takes an hour")
     parser.add_argument("--data", type=Path, default=Path(".devstack-bench"), help="kept between runs")
+    parser.add_argument("--save", action="store_true", help="keep these figures as the baseline")
     arguments = parser.parse_args()
-    stack = Stack(
-        arguments.data.resolve(),
-        services=("ops", "platform"),
-        extra_env={"gateway": {"RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "warning"}, "ops": {"LOG_LEVEL": "warning"}},
-        report=lambda line: print(line, flush=True),
-    )
-    async with stack:
-        admin_url = with_database(stack.admin_url, "ops")
-        await data.load(admin_url)
-        port = free_ports("127.0.0.1", ("plain",))["plain"]
-        command = ["-m", "uvicorn", "bench.plain:app", "--port", str(port), "--workers", "2", "--no-access-log"]
-        plain_program = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "--log-level", "error", env={**os.environ, "PLAIN_DATABASE_URL": admin_url}
-        )
-        try:
-            await asyncio.sleep(3)
-            async with asyncpg.create_pool(admin_url, min_size=1, max_size=CONNECTIONS) as pool:
-                bench = Bench(stack, f"127.0.0.1:{port}", pool, arguments.seconds)
-                for case in await bench.cases():
-                    if arguments.only in case.name:
-                        await run_case(case, arguments.rounds)
-        finally:
-            plain_program.terminate()
-            await plain_program.wait()
-        print_memory(stack, ["ops", "gateway", "kafka", "postgres"])
+    names = arguments.only.split(",") if arguments.only else list(PARTS)
+    if unknown := set(names) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    began = time.monotonic()
+
+    def report(line: str) -> None:
+        print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
+
+    options = Options(arguments.seconds, arguments.rounds, arguments.full, arguments.data.resolve(), report)
+    found = uvloop.run(measure(names, options))
+    print(f"\n{figures.table(found)}")
+    worse = figures.compare(figures.load(BASELINE), found)
+    for line in worse:
+        print(f"worse: {line}")
+    if arguments.save:
+        figures.save(BASELINE, found)
+    return 1 if worse else 0
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""`python -m bench.bulk`: how fast tickets are created many at a time, as imports do it, beside bare inserts.
+"""How fast tickets are created many at a time, as imports do it, beside bare inserts.
 
 The whole way of a row is taken (rules, SLA, references, number, search text, event, audit record), over gRPC, by two
 callers at once in one workspace; a chunk of 500 is one unit of work. The floor is the same number of rows written by
@@ -6,17 +6,16 @@ one statement a chunk into the same table, with its indexes and nothing else.
 """
 
 import asyncio
-import json
-import statistics
 import tempfile
 import time
 import uuid
 from pathlib import Path
 
 import asyncpg
-import uvloop
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from bench.figures import Figure
+from bench.options import Options
 from devstack.stack import Stack
 from kit import contract
 from kit.bootstrap import with_database
@@ -30,7 +29,6 @@ from opsfield.ops.v1.tickets_pb2 import Ticket
 CHUNK = 500
 CHUNKS = 12
 CALLERS = 2
-ROUNDS = 5
 
 # The rows that the whole way has just written, as new ones of another workspace.
 _ROWS = """
@@ -126,26 +124,22 @@ def _policy() -> SlaPolicy:
     return policy
 
 
-async def main() -> None:
+async def figures(options: Options) -> list[Figure]:
+    found: dict[str, list[float]] = {"with SLA": [], "without SLA": []}
+    bare: list[float] = []
     with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
         quiet = {"ops": {"LOG_LEVEL": "warning"}}
         async with Stack(Path(folder), services=("ops", "platform"), gateway=False, extra_env=quiet) as stack:
             bench = Bench(stack)
-            found: dict[str, list[float]] = {"with SLA": [], "without SLA": [], "bare inserts": []}
             async with asyncpg.create_pool(with_database(stack.admin_url, "ops"), min_size=1, max_size=2) as pool:
-                for _ in range(ROUNDS):
+                for _ in range(options.rounds):
                     await bench.prepare(with_sla=False)
                     found["without SLA"].append(await bench.run())
                     await bench.prepare(with_sla=True)
                     found["with SLA"].append(await bench.run())
-                    found["bare inserts"].append(await bench.floor(pool))
+                    bare.append(await bench.floor(pool))
             await bench.close()
-    floor = statistics.median(found["bare inserts"])
-    for name, rates in found.items():
-        middle = statistics.median(rates)
-        print(f"{name:<14} {middle:9.0f} rows/s ({min(rates):.0f} to {max(rates):.0f})   {middle / floor:5.2f} of bare")
-    print(json.dumps({name: [round(rate) for rate in rates] for name, rates in found.items()}))
-
-
-if __name__ == "__main__":
-    uvloop.run(main())
+    return [
+        Figure("bulk", f"tickets created in chunks, {name}", "rows/s", rates, "bare inserts", bare)
+        for name, rates in found.items()
+    ]

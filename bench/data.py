@@ -1,5 +1,7 @@
 """A million tickets, made in the database itself."""
 
+from collections.abc import Callable
+
 import asyncpg
 
 WORKSPACE = "bench"
@@ -41,20 +43,20 @@ _SEARCH_INDEX = (
 )
 
 
-async def load(admin_url: str) -> None:
+async def load(admin_url: str, report: Callable[[str], None]) -> None:
     """Fill the bench workspace unless it is full. `admin_url`: a superuser's, of the ops database."""
     connection = await asyncpg.connect(admin_url)
     try:
         await connection.execute("CREATE SEQUENCE IF NOT EXISTS bench_plain_number START 5000001")
         if await connection.fetchval("SELECT count(*) FROM tickets WHERE workspace_id = $1", WORKSPACE) >= TICKETS:
             return
-        print(f"loading {TICKETS:,} tickets (once, some minutes)", flush=True)
+        report(f"loading {TICKETS:,} tickets (once, some minutes)")
         await connection.execute("SET maintenance_work_mem = '512MB'")
         async with connection.transaction():
             await connection.execute("DROP INDEX tickets_search")
             await connection.execute(_CLIENTS, WORKSPACE, CLIENTS)
             await connection.execute(_TICKETS, WORKSPACE, TICKETS)
-            print("building the search index", flush=True)
+            report("building the search index")
             await connection.execute(_SEARCH_INDEX)
         await connection.execute("VACUUM ANALYZE tickets")
         await connection.execute("VACUUM ANALYZE clients")

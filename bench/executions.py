@@ -1,31 +1,39 @@
-"""`python -m bench.executions`: executions of a reasoner that does nothing, from the request to the sealed credential.
+"""Executions of a reasoner that does nothing, from the request to the sealed credential.
 
 - how many a second go the whole way: gateway, workflow, Kafka, agent-runtime, a worker process, Kafka, workflow, seal;
-- how long one waits until it runs, when nothing else does;
-- both again beside `--past` executions that lie in the tables already.
+  beside a plain queue (bench/plain_jobs.py);
+- what one costs in processor time, and how long one waits until it runs when nothing else does;
+- in full also beside a million executions that lie in the tables already.
 """
 
-import argparse
 import asyncio
 import json
-import shutil
+import os
+import sys
+import tempfile
 import time
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
 
 import asyncpg
 import httpx
-import uvloop
 
+from bench import plain_jobs
+from bench.figures import Figure
 from bench.load import measure, post
+from bench.options import Options
 from bench.processor_time import processor_seconds, told
+from devstack.layout import free_ports
 from devstack.stack import Stack
 from kit.bootstrap import with_database
 
-DATA = Path(".devstack-executions-bench")
 WORKSPACE = "bench"
+PAST = 1_000_000
 AIM_RATE, AIM_MILLISECONDS = 300, 100
 _DONE = "SELECT count(*) FROM executions WHERE workspace_id = $1 AND status = 'succeeded'"
 _SEALED = "SELECT count(*) FROM audit_records WHERE workspace_id = $1 AND position IS NOT NULL"
@@ -38,8 +46,22 @@ INSERT INTO executions SELECT past.* FROM (
 """
 
 
+@dataclass
+class Rounds:
+    """By rounds: executions a second, milliseconds of processor time each, milliseconds from request to run."""
+
+    rates: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+    medians: list[float] = field(default_factory=list)
+    slowest: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+
+
 class Bench:
+    """`spent`: what each program spent on the last executions, in a sentence."""
+
     def __init__(self, stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]", seconds: float) -> None:
+        self.spent = ""
         self._stack = stack
         self._admin = admin
         self._seconds = seconds
@@ -48,8 +70,9 @@ class Bench:
             "x-workspace-id": WORKSPACE,
         }
 
-    async def throughput(self) -> float:
-        """Executions a second, from the first request until the last credential is sealed."""
+    async def throughput(self) -> tuple[float, float]:
+        """Executions a second, from the first request until the last credential is sealed; milliseconds of processor
+        time of one."""
         url, body = f"{self._stack.base_url}/api/v1/execute/smoke.echo", b"{}"
         before, sealed = await self._count(_DONE), await self._count(_SEALED)
         used, begun = processor_seconds(self._stack), time.perf_counter()
@@ -63,8 +86,24 @@ class Bench:
         while await self._count(_DONE) < before + asked.count or await self._count(_SEALED) < sealed + asked.count:
             await asyncio.sleep(0.1)
         rate = asked.count / (time.perf_counter() - begun)
-        print(told(used, processor_seconds(self._stack), asked.count), flush=True)
-        return rate
+        after = processor_seconds(self._stack)
+        self.spent = told(used, after, asked.count)
+        spent = sum(after[name] - used[name] for name in after if name != "bench")
+        return rate, spent * 1000 / asked.count
+
+    async def plain(self, address: str) -> float:
+        """Jobs a second of the plain queue, from the first request until the last one is done."""
+        before, begun = int(await self._admin.fetchval(plain_jobs.DONE)), time.perf_counter()
+        asked = await measure(
+            address,
+            lambda: post(f"http://{address}/execute", {}, b"{}"),
+            connections=8,
+            seconds=self._seconds,
+            status=202,
+        )
+        while int(await self._admin.fetchval(plain_jobs.DONE)) < before + asked.count:
+            await asyncio.sleep(0.1)
+        return asked.count / (time.perf_counter() - begun)
 
     async def waits(self, count: int = 100) -> list[float]:
         """Milliseconds from each request to its run, one after the other."""
@@ -93,40 +132,68 @@ class Bench:
             await self._admin.execute(_PAST, WORKSPACE, min(50_000, count), timeout=600)
         await self._admin.execute("ANALYZE executions")
 
-    async def report(self, when: str) -> None:
-        rate, waits = await self.throughput(), quantiles(await self.waits(), n=100)
-        print(
-            f"{when}: {rate:,.0f} executions/s, aim {AIM_RATE}; from request to running "
-            f"p50 {waits[49]:.0f} ms, p99 {waits[98]:.0f} ms, aim {AIM_MILLISECONDS}",
-            flush=True,
-        )
+    async def rounds(self, options: Options, plain_address: str) -> Rounds:
+        found = Rounds()
+        for _ in range(options.rounds):
+            rate, cost = await self.throughput()
+            options.report(f"{rate:.0f} executions/s; {self.spent}")
+            found.rates.append(rate)
+            found.costs.append(cost)
+            found.plain.append(await self.plain(plain_address))
+            cuts = quantiles(await self.waits(), n=100)
+            found.medians.append(cuts[49])
+            found.slowest.append(cuts[98])
+        return found
 
     async def _count(self, query: str) -> int:
         return int(await self._admin.fetchval(query, WORKSPACE))
 
 
-async def _main(arguments: argparse.Namespace) -> None:
-    shutil.rmtree(DATA, ignore_errors=True)
+async def figures(options: Options) -> list[Figure]:
     quiet = {name: {"LOG_LEVEL": "warning"} for name in ("gateway", "workflow", "agent-runtime")}
     quiet["gateway"]["RATE_LIMIT_PER_MINUTE"] = "0"
     services = ("platform", "ops", "workflow", "agent-runtime")
-    async with Stack(DATA, services=services, extra_env=quiet) as stack:
-        admin = await asyncpg.connect(with_database(stack.admin_url, "workflow"))
-        bench = Bench(stack, admin, arguments.seconds)
-        await bench.warm_up()
-        await bench.report("next to nothing in the tables")
-        if arguments.past:
-            await bench.lay_in(arguments.past)
-            await bench.report(f"{arguments.past:,} past executions")
-        await admin.close()
+    with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
+        async with Stack(Path(folder), services=services, extra_env=quiet) as stack:
+            admin_url = with_database(stack.admin_url, "workflow")
+            admin = await asyncpg.connect(admin_url)
+            bench = Bench(stack, admin, options.seconds)
+            await admin.execute(plain_jobs.TABLE)
+            async with _plain_queue(admin_url) as address:
+                await bench.warm_up()
+                await bench.plain(address)
+                found = _figures(await bench.rounds(options, address), "")
+                if options.full:
+                    options.report(f"laying in {PAST:,} executions")
+                    await bench.lay_in(PAST)
+                    found += _figures(await bench.rounds(options, address), f", {PAST:,} past ones")
+            await admin.close()
+            return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.executions", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=10, help="how long to ask for")
-    parser.add_argument("--past", type=int, default=1_000_000, help="executions to lay into the table")
-    uvloop.run(_main(parser.parse_args()))
+@asynccontextmanager
+async def _plain_queue(admin_url: str) -> AsyncIterator[str]:
+    port = free_ports("127.0.0.1", ("plain",))["plain"]
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "uvicorn", "bench.plain_jobs:app", "--port", str(port), "--workers", "2"),
+        *("--no-access-log", "--log-level", "error"),
+        env={**os.environ, "PLAIN_DATABASE_URL": admin_url},
+    )
+    try:
+        await asyncio.sleep(3)
+        yield f"127.0.0.1:{port}"
+    finally:
+        program.terminate()
+        await program.wait()
 
 
-if __name__ == "__main__":
-    main()
+def _figures(found: Rounds, when: str) -> list[Figure]:
+    wait = f"request to run{when}"
+    return [
+        Figure("executions", f"whole way{when}", "/s", found.rates, "plain queue", found.plain),
+        Figure("executions", f"rate{when}", "/s", found.rates, aim=AIM_RATE),
+        Figure("executions", f"processor time of one{when}", "ms", found.costs, less_is_better=True),
+        Figure("executions", f"{wait}, median", "ms", found.medians, less_is_better=True),
+        Figure("executions", f"{wait}, p99", "ms", found.slowest, less_is_better=True, aim=AIM_MILLISECONDS),
+    ]

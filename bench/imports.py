@@ -1,37 +1,34 @@
-"""`python -m bench.imports`: how many tickets a minute are imported, the whole way, and what memory that takes.
+"""How many tickets a minute are imported, the whole way, and what memory that takes.
 
 From the request at the gateway to the last row recorded: the file is read, its external ids are looked up, rows are
 made and sent to ops, what became of them is recorded. Beside it, in the same run, the part of ops alone
-(CreateResources by two callers) and bare inserts of such rows into the same table. The memory is what the kernel counts
-as resident, the most of it in each tenth of the rows: what grows with them would show.
+(CreateResources by two callers). The memory is what the kernel counts as resident, the most of it in the first and in
+the last tenth of the rows: what grows with them would show.
 """
 
-import argparse
 import asyncio
 import contextlib
 import csv
 import io
-import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import psutil
-import uvloop
 
 from bench import bulk
+from bench.figures import Figure
+from bench.options import Options
 from bench.processor_time import processor_seconds, told
 from devstack.stack import Stack
-from kit.bootstrap import with_database
 
-DATA = Path(".devstack-imports-bench")
 CLIENTS = 200
 PART_BYTES = 8 * 1024 * 1024
-AIM_PER_MINUTE, AIM_MEGABYTES = 20_000, 200
+AIM_MEGABYTES = 200
 HEADER = ("Key", "Subject", "Description", "Customer", "Priority", "Tags")
 FIELDS = ("subject", "description", "clientId", "priority", "tags")
 
@@ -42,6 +39,11 @@ class Bench:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self.workspace = f"imports-{uuid.uuid4().hex[:8]}"
+        # The most megabytes of each program in each tenth of the last import.
+        self.megabytes: dict[str, list[float]] = {}
+        self.rate = 0.0
+        # What each program spent on it, in a sentence.
+        self.spent = ""
         headers = {
             "Authorization": f"Bearer {stack.token(('data_admin',), (self.workspace,))}",
             "x-workspace-id": self.workspace,
@@ -49,7 +51,7 @@ class Bench:
         self._http = httpx.AsyncClient(base_url=f"{stack.base_url}/api/v1", headers=headers, timeout=60)
 
     async def run(self, rows: int) -> float:
-        """Tickets a minute; prints memory and processor time."""
+        """Tickets a minute."""
         await self._import(
             "clients", _file(("Key", "Name"), ((f"C-{n}", f"Client {n}") for n in range(CLIENTS))), ("name",)
         )
@@ -58,7 +60,7 @@ class Bench:
         ended = await self._import("tickets", tickets, FIELDS, rows)
         rate = rows / (time.perf_counter() - begun) * 60
         assert ended["rowsCreated"] == rows, ended
-        print(told(used, processor_seconds(self._stack), rows), flush=True)
+        self.spent = told(used, processor_seconds(self._stack), rows)
         return rate
 
     async def close(self) -> None:
@@ -82,9 +84,7 @@ class Bench:
             tenth = min(10, job["rowsDone"] * 10 // rows) if rows else 0
             for name, of_tenths in peaks.items():
                 of_tenths[tenth] = max(of_tenths[tenth], self._megabytes(name))
-        if rows:
-            for name, of_tenths in peaks.items():
-                print(f"{name:<14} {max(of_tenths):5.0f} MB at most; by tenths {[round(each) for each in of_tenths]}")
+        self.megabytes = peaks
         return dict(job)
 
     async def _upload(self, data: bytes) -> str:
@@ -125,32 +125,35 @@ def _file(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> bytes:
     return out.getvalue().encode()
 
 
-async def _main(arguments: argparse.Namespace) -> None:
-    shutil.rmtree(DATA, ignore_errors=True)
+async def figures(options: Options) -> list[Figure]:
+    rows = 100_000 if options.full else 20_000
     quiet: dict[str, dict[str, str]] = {name: {"LOG_LEVEL": "warning"} for name in ("gateway", "ops", "integrations")}
     quiet["gateway"]["RATE_LIMIT_PER_MINUTE"] = "0"
-    async with Stack(DATA, services=("platform", "ops", "integrations"), extra_env=quiet) as stack:
-        for rows in (min(arguments.rows, 2_000), arguments.rows):
-            bench = Bench(stack)
-            whole = await bench.run(rows)
-            await bench.close()
-        alone = bulk.Bench(stack)
-        await alone.prepare(with_sla=False)
-        of_ops = await alone.run() * 60
-        async with asyncpg.create_pool(with_database(stack.admin_url, "ops"), min_size=1, max_size=2) as pool:
-            bare = await alone.floor(pool) * 60
-        await alone.close()
-    print(f"{arguments.rows:,} tickets: {whole:,.0f} a minute, aim {AIM_PER_MINUTE:,}; memory aim {AIM_MEGABYTES} MB")
-    for name, rate in (("ops alone", of_ops), ("bare inserts", bare)):
-        print(f"{name:<14} {rate:,.0f} a minute; the whole way has {whole / rate:.2f} of it")
-    shutil.rmtree(DATA, ignore_errors=True)
+    whole, of_ops, grown = list[float](), list[float](), list[float]()
+    peaks: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
+        async with Stack(Path(folder), services=("platform", "ops", "integrations"), extra_env=quiet) as stack:
+            await _once(stack, 2_000)
+            for _ in range(options.rounds):
+                bench = await _once(stack, rows)
+                whole.append(bench.rate)
+                options.report(f"{rows:,} tickets: {bench.spent}")
+                by_tenths = bench.megabytes["integrations"]
+                peaks.append(max(by_tenths))
+                grown.append(by_tenths[9] / by_tenths[1])
+                alone = bulk.Bench(stack)
+                await alone.prepare(with_sla=False)
+                of_ops.append(await alone.run() * 60)
+                await alone.close()
+    return [
+        Figure("imports", f"{rows:,} tickets", "rows/min", whole, "ops alone", of_ops),
+        Figure("imports", "memory of integrations, at most", "MB", peaks, less_is_better=True, aim=AIM_MEGABYTES),
+        Figure("imports", "memory, ninth tenth beside the second", "times", grown, less_is_better=True, aim=1.1),
+    ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.imports", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=int, default=100_000, help="tickets to import")
-    uvloop.run(_main(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()
+async def _once(stack: Stack, rows: int) -> Bench:
+    bench = Bench(stack)
+    bench.rate = await bench.run(rows)
+    await bench.close()
+    return bench

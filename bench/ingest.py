@@ -1,26 +1,22 @@
-"""`python -m bench.ingest`: what taking telemetry in costs, beside a bare COPY of the same rows into the same table.
+"""What taking telemetry in costs, beside a bare COPY of the same rows into the same table.
 
 - events a second through the whole path (gateway, gRPC, telemetry, PostgreSQL), in batches of 10,000 and of 60 events,
   beside one asyncpg client that copies ready-made rows of the same content in batches of the same size, a transaction
   each, with as many connections. Rounds alternate, each figure is the median of its rounds.
-- the cost of an event from 1 to 10,000 agents, and from none to `--stored` rows that lie in the table already.
+- the cost of an event from 1 to 10,000 agents, and from none to 50,000,000 rows that lie in the table already.
 - what enrolling an agent costs in an empty workspace, and with 10,000 agents there already.
 - from a batch's acknowledgement to `alert.triggered` on Kafka, at half the load that the whole path takes.
-
-The data lies in .devstack-ingest-bench and is removed at the start.
 """
 
-import argparse
 import asyncio
 import gzip
 import itertools
 import json
 import random
-import shutil
-import statistics
+import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,16 +24,16 @@ from pathlib import Path
 import asyncpg
 import httpx
 import orjson
-import uvloop
 from aiokafka import AIOKafkaConsumer
 
+from bench.figures import Figure
 from bench.fleet import Fleet, batch, events
 from bench.load import Measured, measure, post, summarize
+from bench.options import Options
 from devstack.stack import Stack
 from kit.bearer_tokens import BearerTokenIssuer
 from kit.bootstrap import with_database
 
-DATA = Path(".devstack-ingest-bench")
 WORKSPACE = "bench"
 CONNECTIONS = 4
 LARGE, SMALL = 10_000, 60
@@ -116,7 +112,7 @@ class Bench:
         )
         return token
 
-    async def against_copy(self, size: int) -> None:
+    async def against_copy(self, size: int) -> list[Figure]:
         sender = await self.sender(CONNECTIONS)
         pool = await asyncpg.create_pool(self._stack.database_url("telemetry"), min_size=4, max_size=CONNECTIONS)
         await sender.send(size, 2)
@@ -125,13 +121,8 @@ class Bench:
             whole.append((await sender.send(size, self._seconds)).rate * size)
             bare.append((await self._copy(pool, size)).rate * size)
         await pool.close()
-        one, other = statistics.median(whole), statistics.median(bare)
-        ratios = [a / b for a, b in zip(whole, bare, strict=True)]
-        print(
-            f"batches of {size:6,}: {one:9,.0f} events/s; bare COPY {other:9,.0f}; ratio {one / other:.2f} "
-            f"({min(ratios):.2f} to {max(ratios):.2f})" + (f", aim {AIM}" if size == LARGE else ""),
-            flush=True,
-        )
+        aim = AIM if size == LARGE else None
+        return [Figure("ingest", f"batches of {size:,}", "events/s", whole, "bare COPY", bare, aim=aim)]
 
     async def _copy(self, pool: "asyncpg.Pool[asyncpg.Record]", size: int) -> Measured:
         now = datetime.now(UTC)
@@ -154,7 +145,7 @@ class Bench:
         await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
         return summarize(latencies, time.perf_counter() - started)
 
-    async def by_agents(self, counts: Sequence[int]) -> None:
+    async def by_agents(self, counts: Sequence[int]) -> list[Figure]:
         senders = [await self.sender(count) for count in counts]
         rates: list[list[float]] = [[] for _ in counts]
         for sender in senders:
@@ -163,39 +154,30 @@ class Bench:
         for _ in range(self._rounds):
             for sender, rate in zip(senders, rates, strict=True):
                 rate.append((await sender.send(SMALL, self._seconds)).rate)
-        first = statistics.median(rates[0])
-        for count, rate in zip(counts, rates, strict=True):
-            found = statistics.median(rate)
-            print(
-                f"{count:6,} agents: {found:7,.0f} batches/s of {SMALL}, {1e6 / found / SMALL:5.1f} µs an event; "
-                f"{first / found:.2f} of the cost with {counts[0]}",
-                flush=True,
-            )
+        return [
+            Figure("ingest", f"batches of {SMALL} from {count:,} agents", "/s", rate, f"from {counts[0]}", rates[0])
+            for count, rate in zip(counts[1:], rates[1:], strict=True)
+        ]
 
-    async def by_rows(self, rows: int) -> None:
+    async def by_rows(self, rows: int, report: Callable[[str], None]) -> list[Figure]:
         sender = await self.sender(100)
         await sender.send(SMALL, 2)
 
-        async def rate() -> float:
-            return statistics.median([(await sender.send(SMALL, self._seconds)).rate for _ in range(self._rounds)])
+        async def rates() -> list[float]:
+            return [(await sender.send(SMALL, self._seconds)).rate for _ in range(self._rounds)]
 
-        before = await rate()
+        before = await rates()
         day, step = f"{datetime.now(UTC):%Y%m%d}", 1_000_000
         await self._admin.execute(f"SET opsfield.workspace_id = '{WORKSPACE}'")
         for start in range(0, rows, step):
             await self._admin.execute(FILL.format(day=day), WORKSPACE, start, min(start + step, rows) - 1, timeout=600)
             if start % (10 * step) == 0:
-                print(f"  {start:,} of {rows:,} rows laid in", flush=True)
+                report(f"{start:,} of {rows:,} events laid in")
         await self._admin.execute("CHECKPOINT")
-        after = await rate()
-        stored = await self._admin.fetchval("SELECT reltuples FROM pg_class WHERE relname = $1", f"events_{day}")
-        print(
-            f"{before:,.0f} batches/s of {SMALL} before, {after:,.0f} with {rows:,} rows more "
-            f"(about {stored:,.0f} in all): {before / after:.2f} of the cost",
-            flush=True,
-        )
+        name = f"batches of {SMALL} with {rows:,} events there"
+        return [Figure("ingest", name, "/s", await rates(), "with none", before)]
 
-    async def enrollment(self, agents: int) -> None:
+    async def enrollment(self, agents: int) -> list[Figure]:
         async with httpx.AsyncClient(base_url=self._stack.base_url) as http:
             headers = {
                 "Authorization": f"Bearer {self._stack.token(('ops_engineer',), (WORKSPACE,))}",
@@ -213,15 +195,13 @@ class Bench:
             return (time.perf_counter() - begun) / count * 1000
 
         await milliseconds(50)
-        first = await milliseconds()
+        first = [await milliseconds(100) for _ in range(self._rounds)]
         await self.sender(agents)
-        then = await milliseconds()
-        print(
-            f"to enroll an agent and get its first token: {first:.1f} ms, {then:.1f} ms with {agents:,} agents there",
-            flush=True,
-        )
+        then = [await milliseconds(100) for _ in range(self._rounds)]
+        name = f"to enroll, with {agents:,} agents there"
+        return [Figure("ingest", name, "ms", then, "with few", first, less_is_better=True)]
 
-    async def alert_latency(self) -> None:
+    async def alert_latency(self) -> list[Figure]:
         sender = await self.sender(200)
         full = (await sender.send(SMALL, self._seconds)).rate
         pause = CONNECTIONS / (full / 2)
@@ -250,11 +230,11 @@ class Bench:
         listening.cancel()
         await consumer.stop()
         found = sorted(max(0.0, seen[each] - at) for each, at in sent.items() if each in seen)
-        print(
-            f"alerts at {full / 2:,.0f} batches/s: {len(found)} of {count}, after the acknowledgement "
-            f"p50 {found[len(found) // 2] * 1000:.0f} ms, p99 {found[int(len(found) * 0.99)] * 1000:.0f} ms, aim 1,000",
-            flush=True,
-        )
+        assert len(found) == count, f"{count - len(found)} alerts did not come"
+        return [
+            Figure("ingest", f"from ack to alert, {name}", "ms", [value * 1000], less_is_better=True, aim=aim)
+            for name, value, aim in (("median", found[count // 2], None), ("p99", found[int(count * 0.99)], 1000))
+        ]
 
 
 async def _steadily(base_url: str, make: Callable[[], bytes], pause: float) -> None:
@@ -288,35 +268,19 @@ async def _breach(http: httpx.AsyncClient, bearer: str, instance: str) -> None:
     (await http.post("/api/v1/events/ingest", headers=headers, content=body)).raise_for_status()
 
 
-async def _main(arguments: argparse.Namespace) -> None:
-    shutil.rmtree(DATA, ignore_errors=True)
+async def figures(options: Options) -> list[Figure]:
     unlimited = {"gateway": {"RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "warning"}}
-    async with Stack(DATA, services=("platform", "ops", "telemetry"), extra_env=unlimited) as stack:
-        admin = await asyncpg.connect(with_database(stack.admin_url, "telemetry"))
-        bench = Bench(stack, admin, arguments.seconds, arguments.rounds)
-        await bench.prepare()
-        steps: dict[str, Callable[[], Awaitable[None]]] = {
-            "copy": lambda: bench.against_copy(LARGE),
-            "small": lambda: bench.against_copy(SMALL),
-            "agents": lambda: bench.by_agents((1, 100, 10_000)),
-            "alerts": bench.alert_latency,
-            "enroll": lambda: bench.enrollment(10_000),
-            "rows": lambda: bench.by_rows(arguments.stored),
-        }
-        for name, step in steps.items():
-            if arguments.only in (None, name):
-                await step()
-        await admin.close()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.ingest", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--stored", type=int, default=50_000_000, help="rows to lay into the table")
-    parser.add_argument("--only", help="copy, small, agents, alerts, enroll or rows")
-    uvloop.run(_main(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
+        async with Stack(Path(folder), services=("platform", "ops", "telemetry"), extra_env=unlimited) as stack:
+            admin = await asyncpg.connect(with_database(stack.admin_url, "telemetry"))
+            bench = Bench(stack, admin, options.seconds, options.rounds)
+            await bench.prepare()
+            found = await bench.against_copy(LARGE) + await bench.against_copy(SMALL)
+            options.report("from many agents")
+            found += await bench.by_agents((1, 100, 10_000))
+            options.report("alerts")
+            found += await bench.alert_latency() + await bench.enrollment(10_000)
+            if options.full:
+                found += await bench.by_rows(50_000_000, options.report)
+            await admin.close()
+            return found

@@ -24,6 +24,7 @@ from kit.errors import Problem
 from kit.events import NotAnEvent, ReceivedEvent, parse
 from kit.identity import Principal
 from kit.kafka import start_consumer, start_producer, stop
+from kit.known_events import KnownEvents
 from kit.parking import Record
 from kit.unit_of_work import UnitOfWork, unit_of_work
 
@@ -70,6 +71,7 @@ class Consumer:
         self._bootstrap_servers = bootstrap_servers
         self._session_timeout = session_timeout
         self._on_commit = on_commit
+        self._known = KnownEvents(database, consumer=subscription.name, service=service)
 
     async def run(self) -> None:
         """Never returns; the clients are rebuilt after any trouble with the broker."""
@@ -112,15 +114,21 @@ class Consumer:
             batches = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=100)
             for partition, records in batches.items():
                 lag.at(partition, records[0].offset)
-                for some in _chunks(records, self._subscription.together):
+                left = await self._known.left(records)
+                for some in _chunks(left, self._subscription.together):
                     await self._take(some, producer)
-                    await consumer.commit({partition: some[-1].offset + 1})
-                    lag.at(partition, some[-1].offset + 1)
+                    await self._move_on(consumer, partition, some[-1], lag)
                     faults.point("after-offset")
+                if records[-1] not in left[-1:]:
+                    await self._move_on(consumer, partition, records[-1], lag)
             if batches or not await _is_behind(consumer):
                 last_progress = clock()
             elif clock() - last_progress > _WEDGED_SECONDS:
                 raise TimeoutError("there are events to read, but none come")
+
+    async def _move_on(self, consumer: AIOKafkaConsumer, partition: TopicPartition, last: Record, lag: Lag) -> None:
+        await consumer.commit({partition: last.offset + 1})
+        lag.at(partition, last.offset + 1)
 
     async def _take(self, records: Sequence[Record], producer: AIOKafkaProducer) -> None:
         """A key belongs to one workspace, so the events of a key stay in their order."""
@@ -188,7 +196,9 @@ class Consumer:
         began = time.perf_counter()
         try:
             with tracing.span(f"consume {event.topic}", kind=SpanKind.CONSUMER, traceparent=event.traceparent):
-                if await work.claim_event(name, event):
+                is_new = await work.claim_event(name, event)
+                self._known.note(is_new=is_new)
+                if is_new:
                     await self._subscription.handlers[event.topic](event, work)
         finally:
             metrics.PROCESS_DURATION.record(time.perf_counter() - began, self._measured_as(event.topic))

@@ -118,6 +118,28 @@ async def test_an_event_delivered_three_times_takes_effect_once(sample: Sample, 
     assert await sample.count("inbox", "consumer = 'tests' AND workspace_id = 'acme'") == 3
 
 
+async def test_a_topic_that_is_read_again_is_passed_by_quickly(
+    sample: Sample, desk: Desk, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is new among what is known still takes effect, in its order; what is known is not looked at one by one."""
+    many = [event(key, f"no-{number}") for number in range(150)]
+    desk.handlers[key] = take_effect
+    await desk.send(key, *many)
+    await seen(sample, *(f"no-{number}" for number in range(150)))
+    asked: list[str] = []
+    claim = UnitOfWork.claim_event
+
+    async def watched(work: UnitOfWork, consumer: str, received: ReceivedEvent) -> bool:
+        asked.append(received.id)
+        return await claim(work, consumer, received)
+
+    monkeypatch.setattr(UnitOfWork, "claim_event", watched)
+    await desk.send(key, *many, event(key, "between"), *many, b"no event", *many, event(key, "last"))
+    await seen(sample, *(f"no-{number}" for number in range(150)), "between", "last")
+    assert len(asked) < 300
+    assert len(await desk.parked(key)) == 1
+
+
 async def test_an_event_is_handled_in_its_own_workspace(sample: Sample, desk: Desk, key: str) -> None:
     desk.handlers[key] = take_effect
     await desk.send(key, event(key, "one", workspace="other"), event(key, "last"))

@@ -37,12 +37,14 @@ SELECT {_COLUMNS} FROM jobs
 WHERE workspace_id = $1 AND execution_id = $2 AND attempt < $3 AND state IN ('waiting', 'running')
 ORDER BY attempt FOR UPDATE
 """
+# Begun later than that, most would run out of time half done: where more is asked than can be done, nothing would end.
+_IN_TIME = "deadline_at > {now} + LEAST(interval '5 seconds', (deadline_at - created_at) / 10)"
 _TAKE = f"""
 UPDATE jobs SET state = 'running', tries = tries + 1, lease = $3, worker = $4, started_at = $5,
     lease_until = now() + make_interval(secs => $6)
 WHERE workspace_id = $1 AND id = (
     SELECT id FROM jobs
-    WHERE workspace_id = $1 AND id = $2 AND state = 'waiting' AND run_after <= $5 AND deadline_at > $5
+    WHERE workspace_id = $1 AND id = $2 AND state = 'waiting' AND run_after <= $5 AND {_IN_TIME.format(now="$5")}
     FOR UPDATE SKIP LOCKED
 )
 RETURNING {_COLUMNS}
@@ -78,7 +80,7 @@ DELETE FROM jobs WHERE workspace_id = $1 AND id IN (
 
 # Of all workspaces, as the relay's role: columns as the migration grants them.
 # A step from one line (a workspace's agent) to the next, so that a long line costs no more than a short one.
-_WAITING = """
+_WAITING = f"""
 WITH RECURSIVE lines AS (
     (SELECT workspace_id, agent FROM jobs WHERE state = 'waiting' ORDER BY workspace_id, agent LIMIT 1)
     UNION ALL
@@ -91,6 +93,7 @@ WITH RECURSIVE lines AS (
 SELECT first.workspace_id, first.id::text AS id, first.agent, first.created_at FROM lines, LATERAL (
     SELECT workspace_id, id, agent, created_at FROM jobs
     WHERE state = 'waiting' AND workspace_id = lines.workspace_id AND agent = lines.agent AND run_after <= $1
+        AND {_IN_TIME.format(now="$1")}
     ORDER BY created_at, id LIMIT $2
 ) AS first
 """

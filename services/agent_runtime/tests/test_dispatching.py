@@ -69,6 +69,34 @@ async def test_two_replicas_share_the_work_and_do_none_of_it_twice(start: Start,
     assert await admin.fetchval("SELECT max(tries) FROM jobs") == 1
 
 
+async def test_what_would_run_out_of_time_is_not_begun(start: Start, workspace_of: Any, admin: Any) -> None:
+    """Where more is asked than can be done, those that have time left are done, instead of all being begun too late."""
+    acme = workspace_of(None)
+    await admin.execute(PUSH, acme.id, "trial", 60, '{"seconds": 0.3}')
+    await admin.execute(
+        "UPDATE jobs SET deadline_at = now() + interval '4 seconds', created_at = now() - interval '1 h'"
+    )
+    await admin.execute(PUSH, acme.id, "trial", 3, '{"seconds": 0.3}')
+    async with start(workers=1):
+        async with asyncio.timeout(20):
+            while await admin.fetchval("SELECT count(*) FROM jobs WHERE state <> 'done'"):
+                await asyncio.sleep(0.05)
+    ended = await admin.fetch("SELECT outcome::text AS outcome, tries, count(*) AS many FROM jobs GROUP BY 1, 2")
+    assert {(each["outcome"], each["tries"]): each["many"] for each in ended} == {
+        ("timed_out", 0): 60,
+        ("succeeded", 1): 3,
+    }
+
+
+async def test_what_has_little_time_from_the_beginning_is_begun(start: Start, workspace_of: Any) -> None:
+    async with start(workers=1) as running:
+        acme = workspace_of(running)
+        while running.pool.workers < 1:
+            await asyncio.sleep(0.02)
+        execution = await acme.ask("trial.echo", seconds=4.5)
+        assert (await acme.finished(execution))["outcome"] == "SUCCEEDED"
+
+
 async def test_a_long_queue_is_read_through_its_index(admin: Any, bare_stack: Any) -> None:
     await admin.execute(PUSH, "w-long", "trial", 5000, "{}")
     await admin.execute(PUSH, "w-short", "trial", 1, "{}")

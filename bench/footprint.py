@@ -1,0 +1,77 @@
+"""What the whole platform needs to be there: seconds from the command to its being ready, on an empty folder and on one
+that is full; and memory while nobody asks anything of it.
+
+Beside the start stands that of PostgreSQL and Kafka alone. Memory is what the kernel counts as proportional (PSS):
+pages that programs share count once.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.figures import Figure
+from bench.options import Options
+from devstack.stack import Stack
+
+_IDLE_SECONDS = 15.0
+_AIM_SECONDS, _AIM_MEGABYTES = 10, 900
+
+
+@asynccontextmanager
+async def _platform(folder: Path) -> AsyncIterator[tuple[float, int]]:
+    """What `make run` starts: how many seconds it took to be ready, and its process id."""
+    environment = {**os.environ, "OPSFIELD_DATA": str(folder), "OPSFIELD_PORT": "0"}
+    began = time.perf_counter()
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "devstack", "run", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert program.stdout is not None
+    try:
+        while b"Opsfield is ready" not in (line := await program.stdout.readline()):
+            assert line, "the platform did not start"
+        yield time.perf_counter() - began, program.pid
+    finally:
+        program.send_signal(signal.SIGINT)
+        await program.communicate()
+
+
+async def _alone(folder: Path) -> float:
+    began = time.perf_counter()
+    async with Stack(folder, services=(), gateway=False):
+        return time.perf_counter() - began
+
+
+def _megabytes(pid: int) -> float:
+    main = psutil.Process(pid)
+    return sum(float(each.memory_full_info().pss) for each in (main, *main.children(recursive=True))) / 1e6
+
+
+async def figures(options: Options) -> list[Figure]:
+    first, again, first_alone, again_alone = list[float](), list[float](), list[float](), list[float]()
+    memory: list[float] = []
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
+            whole, alone = Path(folder, "whole"), Path(folder, "alone")
+            async with _platform(whole) as (seconds, _pid):
+                first.append(seconds)
+            first_alone.append(await _alone(alone))
+            async with _platform(whole) as (seconds, pid):
+                again.append(seconds)
+                await asyncio.sleep(_IDLE_SECONDS)
+                memory.append(_megabytes(pid))
+            again_alone.append(await _alone(alone))
+    beside = "PostgreSQL and Kafka"
+    return [
+        Figure("footprint", "first start, with demo", "s", first, beside, first_alone, less_is_better=True),
+        Figure("footprint", "first start", "s", first, less_is_better=True, aim=_AIM_SECONDS),
+        Figure("footprint", "next start", "s", again, beside, again_alone, less_is_better=True),
+        Figure("footprint", "memory, idle", "MB", memory, less_is_better=True, aim=_AIM_MEGABYTES),
+    ]
