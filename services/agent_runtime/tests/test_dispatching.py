@@ -93,7 +93,7 @@ async def test_what_has_little_time_from_the_beginning_is_begun(start: Start, wo
         acme = workspace_of(running)
         while running.pool.workers < 1:
             await asyncio.sleep(0.02)
-        execution = await acme.ask("trial.echo", seconds=4.5)
+        execution = await acme.ask("trial.sleep", seconds=4.5)
         assert (await acme.finished(execution))["outcome"] == "SUCCEEDED"
 
 
