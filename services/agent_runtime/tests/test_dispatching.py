@@ -94,7 +94,7 @@ async def test_what_has_little_time_from_the_beginning_is_begun(start: Start, wo
         while running.pool.workers < 1:
             await asyncio.sleep(0.02)
         execution = await acme.ask("trial.sleep", seconds=4.5)
-        assert (await acme.finished(execution))["outcome"] == "SUCCEEDED"
+        assert (await acme.finished(execution))["outcome"] == "succeeded"
 
 
 async def test_a_long_queue_is_read_through_its_index(admin: Any, bare_stack: Any) -> None:
