@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.agents import Fleet
@@ -37,9 +38,9 @@ class Soak:
 
     def run(self) -> dict[str, float]:
         """Counts and rates for the report. Raises AssertionError with what grew, or does not add up."""
-        with Platform(self._folder) as platform, Fleet(platform) as fleet:
-            books, over, pace = Books(), threading.Event(), Pace()
-            loads = [Load(platform, fleet, books, workspace, over, pace) for workspace in WORKSPACES]
+        with Platform(self._folder) as platform, ExitStack() as opened:
+            fleet, books, over, pace = opened.enter_context(Fleet(platform)), Books(), threading.Event(), Pace()
+            loads = [opened.enter_context(Load(platform, fleet, books, name, over, pace)) for name in WORKSPACES]
             workers = [worker for load in loads for worker in load.workers()]
             with ThreadPoolExecutor(len(workers)) as threads:
                 working = [threads.submit(worker) for worker in workers]

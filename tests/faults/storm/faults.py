@@ -1,5 +1,5 @@
-"""What goes wrong, in an order that its seed decides: programs killed, paused and restarted, connections reset and held
-up."""
+"""What goes wrong, in an order that its seed decides: programs killed, paused and restarted, connections reset, torn,
+held up and slowed down."""
 
 import random
 import time
@@ -32,7 +32,7 @@ def draw(chance: random.Random) -> Fault:
         return Fault(chance.choice(("kill", "pause")), victim)
     kinds = ["kill", "kill", "pause", "restart"]
     if victim in SERVICES:
-        kinds += ["reset database", "hold database", "reset calls", "hold calls"]
+        kinds += [f"{way} {where}" for way in ("reset", "tear", "hold", "slow") for where in ("database", "calls")]
     return Fault(chance.choice(kinds), victim)
 
 
@@ -67,8 +67,19 @@ class Faults:
                 self._platform.stop(fault.victim)
                 self._platform.run(self._platform.stack.start(fault.victim))
             case [way, where]:
-                proxy = self._proxies[fault.victim][where == "calls"]
-                self._platform.run(proxy.reset() if way == "reset" else proxy.hold(seconds))
+                self._platform.run(_disturb(self._proxies[fault.victim][where == "calls"], way, seconds))
+
+
+async def _disturb(proxy: Proxy, way: str, seconds: float) -> None:
+    match way:
+        case "reset":
+            await proxy.reset()
+        case "tear":
+            await proxy.tear()
+        case "hold":
+            await proxy.hold(seconds)
+        case "slow":
+            await proxy.slow(seconds)
 
 
 def _pause(pid: int, seconds: float) -> None:

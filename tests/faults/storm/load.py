@@ -6,7 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -142,6 +142,12 @@ class Load:
         books.note(workspace, "clients", self.client)
         self._agent = Agent(fleet, new_enrollment_token(self.engineer.api, self.client))
         assert self._agent.bearer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.engineer.api.__exit__(*exception)
 
     def workers(self) -> tuple[Callable[[], None], ...]:
         return (self._desk, self._alerts, self._billing, self._agents, self._executions, self._decisions, self._imports)

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -46,6 +47,12 @@ class StormStack(Stack):
                 await proxy.start()
         return await super().__aenter__()
 
+    async def __aexit__(self, *exception: Any) -> None:
+        await super().__aexit__(*exception)
+        for pair in self.proxies.values():
+            for proxy in pair:
+                await proxy.stop()
+
     def environment(self, name: str) -> dict[str, str]:
         found = super().environment(name)
         for service, (_, calls) in self.proxies.items():
@@ -59,10 +66,10 @@ class StormStack(Stack):
 
 def run(folder: Path, *, seed: int, minutes: float, report: Callable[[str], None]) -> dict[str, int]:
     """Counts of what was done and of what went wrong on the way. Raises AssertionError when the books do not add up."""
-    with Platform(folder, extra_env=_QUICK, stack=StormStack) as platform, Fleet(platform) as fleet:
+    with Platform(folder, extra_env=_QUICK, stack=StormStack) as platform, ExitStack() as opened:
         assert isinstance(platform.stack, StormStack)
-        books, over = Books(), threading.Event()
-        loads = [Load(platform, fleet, books, workspace, over) for workspace in WORKSPACES]
+        fleet, books, over = opened.enter_context(Fleet(platform)), Books(), threading.Event()
+        loads = [opened.enter_context(Load(platform, fleet, books, workspace, over)) for workspace in WORKSPACES]
         faults = Faults(platform, platform.stack.proxies, seed)
         workers = [worker for load in loads for worker in load.workers()]
         with ThreadPoolExecutor(len(workers)) as threads:
