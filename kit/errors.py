@@ -176,9 +176,11 @@ _CLASSES = (
     Conflict,
     PreconditionFailed,
     TooLarge,
+    UrlTooLong,
     UnsupportedMediaType,
     Invalid,
     TooManyRequests,
+    HeadersTooLarge,
     Internal,
     Unavailable,
 )
