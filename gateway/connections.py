@@ -57,7 +57,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(
                 HeadersTooLarge(f"There may be {_MOST_HEADERS} headers at most, of {_MOST_BYTES} bytes together.")
             )
-        super().on_header(name, value)
+        # After a body it is a trailer, which must not count as a header (RFC 9110, 6.5.1).
+        if self._head_open:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> Any:
         self._head_open = False
