@@ -1,22 +1,26 @@
 """Who is asking: a bearer token (RFC 6750, RFC 7519) becomes a caller.
 
 The rules are those of RFC 8725: the algorithm comes from a list and must be the key's own, every claim is checked for
-its type, and nothing that a token says of its key (`jku`, `x5u`, `jwk`) is followed.
+its type, nothing that a token says of its key (`jku`, `x5u`, `jwk`) is followed, and what can be read in two ways
+(a claim given twice) is no token.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from jwt.utils import base64url_decode
 
+from gateway import strict_json
 from gateway.exchange import ANONYMOUS
 from gateway.jwks import Jwks
 from gateway.own_tokens import OwnTokens
 from gateway.sessions import Session
 from kit.bearer_tokens import SCOPE_OF_ROLE
-from kit.errors import Unauthenticated
+from kit.errors import Malformed, Unauthenticated
 from kit.identity import Principal
 from opsfield.options.v1 import policy_pb2
 
@@ -26,6 +30,10 @@ _TRUSTED_FOR = 300.0
 _MOST_CALLERS = 10_000
 _LONGEST_TOKEN = 8192
 _LONGEST_NAME = 200
+# The end of the year 9999, in seconds since 1970.
+_LATEST = 253_402_300_799
+# RFC 7515, 7.1. Decoders skip what is no base64url; here it makes no token.
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 _ROLES = frozenset(word.lower() for word, number in policy_pb2.Role.items() if number)
 _TYPES = frozenset({"JWT", "AT+JWT"})
@@ -155,19 +163,22 @@ class _Unfit(Exception):
 
 
 # A forged token may also make the parsers give up: JSON nested too deep, numbers out of range, wrong types.
-_FLAWS = (jwt.PyJWTError, _Unfit, ValueError, TypeError, ArithmeticError, RecursionError)
+_FLAWS = (jwt.PyJWTError, _Unfit, Malformed, ValueError, TypeError, ArithmeticError, RecursionError)
 
 
 def _bearer_token(authorization: str) -> str:
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN:
+    token = token.strip()
+    if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN or not _COMPACT.fullmatch(token):
         raise _Unfit
-    return token.strip()
+    for part in token.split(".")[:2]:
+        strict_json.loads(base64url_decode(part))
+    return token
 
 
 def _caller(claims: dict[str, Any], session: Session | None) -> Caller:
     subject = claims["sub"]
-    if not _is_name(subject):
+    if not _is_name(subject) or not all(_is_time(claims[name]) for name in ("exp", "iat", "nbf") if name in claims):
         raise _Unfit
     given = _texts(claims.get("roles")) & _ROLES
     roles = frozenset(role for role in given if role not in SCOPE_OF_ROLE or claims.get(SCOPE_OF_ROLE[role]))
@@ -195,6 +206,11 @@ def _optional(claims: dict[str, Any], name: str) -> str | None:
     if value is not None and not _is_name(value):
         raise _Unfit
     return value
+
+
+def _is_time(value: object) -> bool:
+    """A NumericDate (RFC 7519, 2); what JSON and Python would make one, a text or `true`, is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LATEST
 
 
 def _is_name(value: object) -> bool:

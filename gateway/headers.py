@@ -13,6 +13,8 @@ CONTENT_ENCODING = b"content-encoding"
 CONTENT_LENGTH = b"content-length"
 CONTENT_TYPE = b"content-type"
 CORRELATION = b"x-correlation-id"
+# Not read, but who stands before the gateway may go by it: it has to be one.
+HOST = b"host"
 IDEMPOTENCY = b"idempotency-key"
 IF_MATCH = b"if-match"
 IF_NONE_MATCH = b"if-none-match"
@@ -28,6 +30,7 @@ _READ = frozenset(
         CONTENT_LENGTH,
         CONTENT_TYPE,
         CORRELATION,
+        HOST,
         IDEMPOTENCY,
         IF_MATCH,
         IF_NONE_MATCH,

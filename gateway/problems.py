@@ -22,9 +22,13 @@ def unexpected() -> Problem:
 
 def response(problem: Problem, request: Request) -> Response:
     """The answer, without the correlation id's header, which every answer gets."""
-    message = problem.message(instance=quote(request.path), correlation_id=request.correlation_id)
-    headers = [*_BODY_HEADERS, *_extra_headers(problem, request)]
-    return Response(problem.status, json_encoding.encode(message), headers)
+    content = body(problem, instance=quote(request.path), correlation_id=request.correlation_id)
+    return Response(problem.status, content, [*_BODY_HEADERS, *_extra_headers(problem, request)])
+
+
+def body(problem: Problem, *, instance: str = "", correlation_id: str) -> bytes:
+    """The answer's content."""
+    return json_encoding.encode(problem.message(instance=instance, correlation_id=correlation_id))
 
 
 def _extra_headers(problem: Problem, request: Request) -> HeaderList:

@@ -10,9 +10,11 @@
     │   └── IllegalTransition   illegal-transition
     ├── PreconditionFailed      precondition-failed        412  FAILED_PRECONDITION
     ├── TooLarge                content-too-large          413  OUT_OF_RANGE
+    ├── UrlTooLong              url-too-long               414  OUT_OF_RANGE
     ├── UnsupportedMediaType    unsupported-media-type     415  INVALID_ARGUMENT
     ├── Invalid                 validation-failed          422  INVALID_ARGUMENT
     ├── TooManyRequests         rate-limited               429  RESOURCE_EXHAUSTED
+    ├── HeadersTooLarge         headers-too-large          431  OUT_OF_RANGE
     ├── Internal                internal                   500  INTERNAL
     └── Unavailable             unavailable                503  UNAVAILABLE
 
@@ -123,6 +125,11 @@ class TooLarge(Problem):
     grpc_status = grpc.StatusCode.OUT_OF_RANGE
 
 
+class UrlTooLong(Problem):
+    code, status, title = "url-too-long", 414, "URL too long"
+    grpc_status = grpc.StatusCode.OUT_OF_RANGE
+
+
 class UnsupportedMediaType(Problem):
     code, status, title = "unsupported-media-type", 415, "Unsupported media type"
     grpc_status = grpc.StatusCode.INVALID_ARGUMENT
@@ -146,6 +153,11 @@ class TooManyRequests(Problem):
     grpc_status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+class HeadersTooLarge(Problem):
+    code, status, title = "headers-too-large", 431, "Headers too large"
+    grpc_status = grpc.StatusCode.OUT_OF_RANGE
+
+
 class Internal(Problem):
     pass
 
@@ -164,9 +176,11 @@ _CLASSES = (
     Conflict,
     PreconditionFailed,
     TooLarge,
+    UrlTooLong,
     UnsupportedMediaType,
     Invalid,
     TooManyRequests,
+    HeadersTooLarge,
     Internal,
     Unavailable,
 )

@@ -1,5 +1,6 @@
 """Which tokens are believed. Every flaw gets the same answer."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -68,6 +69,18 @@ def resigned(key: SigningKey, header: dict[str, Any], body: Any = None) -> str:
     return f"{text}.{part(algorithm.sign(text.encode(), key.private))}"
 
 
+def odd(**changed: Any) -> str:
+    """A token with a right signature over claims that no library writes."""
+    return resigned(RSA, {"alg": "RS256", "kid": "rs256"}, claims(**changed))
+
+
+def twice(key: SigningKey, header: str, more: str = "") -> str:
+    """A token with a right signature over a text that no JSON library writes."""
+    body = json.dumps(claims())
+    text = f"{part(header.encode())}.{part(f'{{{more}{body[1:]}'.encode())}"
+    return f"{text}.{part(jwt.get_algorithm_by_name(key.algorithm).sign(text.encode(), key.private))}"
+
+
 PEM = RSA.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 DER = RSA.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 GOOD = RSA.token()
@@ -93,6 +106,14 @@ FORGED = {
     "no key id": jwt.encode(claims(), RSA.private, algorithm="RS256"),
     "key id that is a path": RSA.token({"kid": "../../dev/null"}),
     "key id that is SQL": RSA.token({"kid": "' OR 1=1 --"}),
+    "empty key id": RSA.token({"kid": ""}),
+    "key id of 7 kB": RSA.token({"kid": "a" * 5_000}),
+    "key id with NUL": RSA.token({"kid": "rs256\0"}),
+    "key id as an object": resigned(RSA, {"alg": "RS256", "kid": {"rs256": 1}}),
+    "key id as a number": resigned(RSA, {"alg": "RS256", "kid": 1e308}),
+    "key id given twice": twice(RSA, '{"alg":"RS256","kid":"unknown","kid":"rs256"}'),
+    "algorithm given twice": twice(RSA, '{"alg":"none","kid":"rs256","alg":"RS256"}'),
+    "a claim given twice": twice(RSA, '{"alg":"RS256","kid":"rs256"}', '"roles":["msp_admin"],'),
     "key id of another type": resigned(RSA, {"alg": "RS256", "kid": ["rs256"]}),
     "brings its own key": STRANGER.token({"jwk": STRANGER.jwk()}),
     "points to a key set": STRANGER.token({"jku": "http://127.0.0.1:1/keys"}),
@@ -104,8 +125,22 @@ FORGED = {
     "expired": RSA.token(exp=NOW - 31),
     "no exp": RSA.token(exp=None),
     "exp as text": RSA.token(exp="tomorrow"),
-    "exp out of range": resigned(RSA, {"alg": "RS256", "kid": "rs256"}, claims(exp=float("inf"))),
+    "exp out of range": odd(exp=float("inf")),
+    "exp as digits": odd(exp=str(NOW + 3600)),
+    "exp in the year 10000": odd(exp=253_402_300_800),
+    "exp beyond every float": odd(exp=10**400),
+    "exp near the end of floats": odd(exp=1e308),
+    "exp that is no number": odd(exp=float("nan")),
+    "negative exp": odd(exp=-1),
+    "exp that is true": odd(exp=True),
+    "exp in a list": odd(exp=[NOW + 3600]),
     "no iat": RSA.token(iat=None),
+    "iat that is true": odd(iat=True),
+    "iat as digits": odd(iat=str(NOW)),
+    "negative iat": odd(iat=-1e308),
+    "nbf that is true": odd(nbf=True),
+    "nbf as an object": odd(nbf={"seconds": NOW}),
+    "nbf of many digits": odd(nbf=-(10**400)),
     "issued in the future": RSA.token(iat=NOW + 86_400),
     "not valid yet": RSA.token(nbf=NOW + 86_400),
     "no sub": RSA.token(sub=None),
@@ -124,6 +159,13 @@ FORGED = {
     "roles as text": RSA.token(roles="msp_admin"),
     "roles that are no texts": RSA.token(roles=["ops_engineer", 1]),
     "roles as an object": RSA.token(roles={"msp_admin": True}),
+    "roles in roles": odd(roles=[["msp_admin"]]),
+    "workspaces as a number": odd(workspaces=7),
+    "workspaces as an object": odd(workspaces={"demo": 1}),
+    "sub in a list": odd(sub=["user-1"]),
+    "sub with half a character": odd(sub="a\ud800"),
+    "iss in a list": odd(iss=[ISSUER]),
+    "iss as an object": odd(iss={ISSUER: 1}),
     "workspaces as text": RSA.token(workspaces="demo"),
     "workspaces that are no texts": RSA.token(workspaces=[["demo"]]),
     "client id of another type": RSA.token(clientId=7),
@@ -135,9 +177,13 @@ FORGED = {
     "two parts": GOOD.rsplit(".", 1)[0],
     "four parts": GOOD + ".x",
     "not base64": "a!.b!.c!",
+    "what decoders skip": GOOD + "!",
+    "padding": GOOD + "==",
+    "a line break": GOOD.replace(".", "\n.", 1),
     "empty": "",
     "deep header": f"{part(b'[' * 5000)}.{part(claims())}.x",
     "very long": GOOD + "A" * 9000,
+    "deep claims": odd(deep=json.loads("[" * 900 + "]" * 900)),
     "not ASCII": "é" * 20,
 }
 
@@ -148,6 +194,25 @@ async def test_a_forged_or_broken_token_is_refused(issuer: Issuer, token: str) -
     await both.authenticate(f"Bearer {GOOD}")
     with pytest.raises(Unauthenticated, match="The bearer token is not valid"):
         await both.authenticate(f"Bearer {token}")
+
+
+async def test_a_flood_of_unknown_keys_asks_the_issuer_no_more_and_leaves_nothing_behind(issuer: Issuer) -> None:
+    clock = [0.0]
+    jwks = Jwks(issuer.url, clock=lambda: clock[0])
+    checks = Authenticator(
+        issuer=ISSUER, audience=AUDIENCE, jwks=jwks, dev_secret=None, own=NO_OWN, check_session=no_session
+    )
+    await checks.authenticate(f"Bearer {GOOD}")
+    body, signature = GOOD.split(".")[1:]
+    clock[0] += 31
+    flood = [
+        f"Bearer {part({'alg': 'RS256', 'kid': f'unknown-{number}'})}.{body}.{signature}" for number in range(2_000)
+    ]
+    answers = await asyncio.gather(*map(checks.authenticate, flood), return_exceptions=True)
+    assert {type(each) for each in answers} == {Unauthenticated}
+    assert issuer.requests == 2, "the first set, and one look for what is new"
+    assert (len(checks._known), len(jwks._unknown)) == (1, 1)
+    assert await checks.authenticate(f"Bearer {RSA.token(sub='user-2')}")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", f"Basic {GOOD}", GOOD, f"Bearer {GOOD} {GOOD}", f"Bearer,{GOOD}"])

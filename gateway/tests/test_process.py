@@ -1,6 +1,7 @@
 """The program as it is started: what it says when it cannot, how it stops, what a connection may cost."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -156,18 +157,28 @@ async def exchange(port: int, data: bytes) -> bytes:
         writer.close()
 
 
+HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n"
+
+
 @pytest.mark.parametrize(
-    "head",
+    ("status", "code", "head"),
     [
-        b"GET /health HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x-%d: 1\r\n" % number for number in range(101)) + b"\r\n",
-        b"GET /health HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * 17_000 + b"\r\n\r\n",
-        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"NONSENSE\r\n\r\n",
+        (431, "headers-too-large", HEALTH + b"".join(b"x-%d: 1\r\n" % number for number in range(101)) + b"\r\n"),
+        (431, "headers-too-large", HEALTH + b"x-long: " + b"a" * 17_000 + b"\r\n\r\n"),
+        (431, "headers-too-large", HEALTH + b"authorization: Bearer " + b"a" * 1_000_000 + b"\r\n\r\n"),
+        (414, "url-too-long", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nhost: x\r\n\r\n"),
+        (400, "malformed-http", b"NONSENSE\r\n\r\n"),
+        (400, "malformed-http", HEALTH + b"content-length: x\r\n\r\n"),
     ],
 )
-async def test_a_head_out_of_bounds_ends_the_connection(program: Running, head: bytes) -> None:
+async def test_a_head_out_of_bounds_ends_the_connection(program: Running, status: int, code: str, head: bytes) -> None:
     running, process = program
-    assert b"400" in (await exchange(running.port, head)).splitlines()[0]
+    first, _, body = (await exchange(running.port, head)).partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/problem+json\r\n" in first
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert f"x-correlation-id: {problem['correlationId']}" in first.decode()
     assert process.returncode is None
 
 

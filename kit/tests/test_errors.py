@@ -20,9 +20,11 @@ CLASSES = [
     errors.IllegalTransition,
     errors.PreconditionFailed,
     errors.TooLarge,
+    errors.UrlTooLong,
     errors.UnsupportedMediaType,
     errors.Invalid,
     errors.TooManyRequests,
+    errors.HeadersTooLarge,
     errors.Internal,
     errors.Unavailable,
 ]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_no_other_algorithm_is_taken(verifier: TokenVerifier) -> None:
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "..", "\0"])
 def test_what_is_no_token_is_refused(verifier: TokenVerifier, token: str) -> None:
     assert refused(verifier, token)
+
+
+def test_a_forged_head_breaks_nothing(verifier: TokenVerifier) -> None:
+    """Whoever can reach a service's port can send it."""
+    body, signature = forge().split(".")[1:]
+    for kid in ("[]", '["gateway"]', "{}", "1e400", "NaN", "null", '"\\ud800"'):
+        header = b'{"alg":"EdDSA","typ":"txntoken+jwt","kid":%s}' % kid.encode()
+        assert refused(verifier, f"{urlsafe_b64encode(header).decode().rstrip('=')}.{body}.{signature}"), kid
+    for header in (b"[" * 100_000, b'{"alg":' + b"9" * 5_000 + b"}"):
+        assert refused(verifier, f"{urlsafe_b64encode(header).decode().rstrip('=')}.{body}.{signature}")
 
 
 def test_a_token_with_changed_claims_is_refused(verifier: TokenVerifier) -> None:

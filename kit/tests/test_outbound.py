@@ -92,6 +92,15 @@ def test_public_addresses_are_reached(address: str) -> None:
         "http://host\\@other/",
         "http://hö.example/",
         "http://host:99999/",
+        "http://host:0/",
+        "http://host:80:80/",
+        "http://public.example@169.254.169.254/",
+        "http://public.example%40169.254.169.254@/",
+        "http://\u2460\u2461\u2466.0.0.1/",
+        "http://host\t/",
+        "http://host\0.example/",
+        "jar:http://host!/",
+        "HTTP:host",
         "http://[::1/",
         f"http://host/{'x' * 2000}",
     ],
@@ -108,7 +117,12 @@ def test_urls_that_are_taken(url: str) -> None:
 
 def test_a_bare_address_is_looked_at_at_once() -> None:
     outbound = Outbound(internal=False)
-    for url in ("http://127.0.0.1:8001", "http://[::1]/", "http://169.254.169.254/latest"):
+    for url in (
+        "http://127.0.0.1:8001",
+        "http://[::1]/",
+        "http://169.254.169.254/latest",
+        "http://[::ffff:127.0.0.1]/",
+    ):
         with pytest.raises(Refused):
             outbound.check(url)
     outbound.check("http://example.com")
@@ -116,11 +130,24 @@ def test_a_bare_address_is_looked_at_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "2852039166", "0xa9fea9fe", "[::ffff:a9fe:a9fe]"]
+    "host",
+    [
+        *("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "2852039166", "0xa9fea9fe", "[::ffff:a9fe:a9fe]"),
+        *(
+            "0x7f.1",
+            "017700000001",
+            "127.0.0.1.",
+            "localhost.",
+            "LOCALHOST",
+            "[::]",
+            "[::127.0.0.1]",
+        ),
+    ],
 )
 async def test_an_address_written_oddly_is_still_that_address(host: str) -> None:
     outbound = Outbound(internal=False)
-    with pytest.raises(Refused):
+    # Where the system's resolver knows no such writing, it leads nowhere.
+    with pytest.raises((Refused, Unreachable), match=r"internal network|not to be reached|has no address|is no URL"):
         await outbound.post(f"http://{host}/", b"", headers={}, seconds=30, most_bytes=1)
     await outbound.close()
 
@@ -175,6 +202,23 @@ async def test_a_name_is_looked_up_and_its_checked_address_used(serve: Serve) ->
     assert f"host: agent.example:{port}" in head
     assert "x-a: b" in head
     assert head.count("host:") == 1
+
+
+async def test_a_name_that_changes_its_address_gains_nothing(serve: Serve) -> None:
+    """DNS rebinding: it is looked up once for a call, and again for the next."""
+    port, heads = await serve(PLAIN)
+    answers = iter([["127.0.0.1"], ["169.254.169.254"]])
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return next(answers)
+
+    outbound = Outbound(internal=True, resolve=resolve)
+    url = f"http://agent.example:{port}/"
+    assert (await outbound.post(url, b"", headers={}, seconds=30, most_bytes=9)).status == 200
+    with pytest.raises(Refused):
+        await outbound.post(url, b"", headers={}, seconds=30, most_bytes=9)
+    assert len(heads) == 1
+    await outbound.close()
 
 
 @pytest.mark.parametrize("addresses", [("169.254.169.254",), ("10.0.0.1", "::ffff:127.0.0.1")])

@@ -77,8 +77,10 @@ def test_the_protos_grant_what_the_contract_grants() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_gets_where_it_may_and_nowhere_else(ask: Ask, tokens: dict[str, str], role: str) -> None:
-    wrong = []
+def test_a_role_gets_where_it_may_and_nowhere_else(
+    ask: Ask, tokens: dict[str, str], role: str, record_property: Callable[[str, object], None]
+) -> None:
+    wrong, asked = [], 0
     for rpc, route in routes():
         roles = allowed(rpc, route)
         if not roles:
@@ -87,9 +89,11 @@ def test_a_role_gets_where_it_may_and_nowhere_else(ask: Ask, tokens: dict[str, s
             headers = {"authorization": f"Bearer {tokens[role]}"}
             headers |= {"x-workspace-id": workspace} if workspace else {}
             found = ask(route, headers)
+            asked += 1
             if not _is_right(found, _refusal(rpc, role in roles, where)):
                 wrong.append((route.verb, route.path, where, found))
     assert wrong == []
+    record_property("requests", asked)
 
 
 def test_without_a_token_only_what_is_public_answers(ask: Ask) -> None:

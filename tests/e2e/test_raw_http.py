@@ -53,6 +53,7 @@ def wire(platform: Platform) -> Wire:
 
 LIST = b"GET /api/v1/tickets HTTP/1.1\r\n"
 CREATE = b"POST /api/v1/clients HTTP/1.1\r\ncontent-type: application/json\r\nidempotency-key: raw\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n"
 SMUGGLED = b"GET /api/v1/clients HTTP/1.1\r\nhost: x\r\n\r\n"
 
 HEADS = {
@@ -72,6 +73,29 @@ HEADS = {
     "a chunk's size beyond 64 bits": CREATE
     + b"transfer-encoding: chunked\r\n%s\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n",
     "a chunk longer than it says": CREATE + b"transfer-encoding: chunked\r\n%s\r\n1\r\n{}\r\n0\r\n\r\n",
+    "chunked twice": CREATE + CHUNKED + CHUNKED + b"%s\r\n2\r\n{}\r\n0\r\n\r\n" + SMUGGLED,
+    "chunked, and identity in a second line": CREATE + CHUNKED + b"transfer-encoding: identity\r\n%s\r\n0\r\n\r\n",
+    "chunked behind a vertical tab": CREATE + b"transfer-encoding:\x0bchunked\r\n%s\r\n0\r\n\r\n",
+    "chunked in quotes": CREATE + b'transfer-encoding: "chunked"\r\n%s\r\n0\r\n\r\n',
+    "a chunk's size with a sign": CREATE + CHUNKED + b"%s\r\n+2\r\n{}\r\n0\r\n\r\n",
+    "a chunk's size in C": CREATE + CHUNKED + b"%s\r\n0x2\r\n{}\r\n0\r\n\r\n",
+    "a chunk's size that is negative": CREATE + CHUNKED + b"%s\r\n-2\r\n{}\r\n0\r\n\r\n",
+    "a chunk's size before a line feed alone": CREATE + CHUNKED + b"%s\r\n2\n{}\r\n0\r\n\r\n",
+    "a chunk's extension before a line feed alone": CREATE + CHUNKED + b"%s\r\n2;\n{}\r\n0\r\n\r\n" + SMUGGLED,
+    "a return in a chunk's extension": CREATE + CHUNKED + b"%s\r\n2;\rx\r\n{}\r\n0\r\n\r\n",
+    "a chunk's extension of 1 MB": CREATE + CHUNKED + b"%s\r\n2;" + b"a" * 1_000_000 + b"\r\n{}\r\n0\r\n\r\n",
+    "a chunk that ends in two bytes of another": CREATE + CHUNKED + b"%s\r\n2\r\n{}xx0\r\n\r\n" + SMUGGLED,
+    "two hosts": LIST + b"host: other\r\n%s\r\n",
+    "lines that a line feed alone ends": LIST.replace(b"\r", b"") + b"x: y\n%s\n",
+    "lines that a return alone ends": LIST.replace(b"\n", b"") + b"x: y\r%s\r",
+    "a tab in the request line": b"GET\t/api/v1/tickets HTTP/1.1\r\n%s\r\n",
+    "a blank in the path": b"GET /api/v1/tickets /x HTTP/1.1\r\n%s\r\n",
+    "a blank before the first header": LIST + b" x: y\r\n%s\r\n",
+    "a blank in a header's name": LIST + b"x y: z\r\n%s\r\n",
+    "a version in lower case": b"GET /api/v1/tickets http/1.1\r\n%s\r\n",
+    "a host and port as the path": b"GET 169.254.169.254:80 HTTP/1.1\r\n%s\r\n",
+    "an upgrade to HTTP/2": LIST + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n"
+    b"content-length: x\r\n%s\r\n",
     "a folded header": LIST + b"x-folded: a\r\n b\r\n%s\r\n",
     "a NUL in a header": LIST + b"x-nul: a\0b\r\n%s\r\n",
     "a NUL in a header's name": LIST + b"x\0: a\r\n%s\r\n",
@@ -115,6 +139,9 @@ PATHS = [
     "/api/v1/tickets%252f", "/api/v1\\tickets", "/api/v1/TICKETS", "/API/v1/tickets", "/api/v1/tickets/%c0%ae%c0%ae/",
     "/api/v1/tickets/%ff", "/api/v1/tickets/%", "/api/v1/tickets/%zz", "/api/v1/tickets/\xff",
     "/api/v1/tickets/..%2f..%2fplatform%2fsettings", "/api/v1/{tickets}", "*",
+    "/api/v1/tickets%2f..%2fclients", "/api/v1/tickets/%2e%2e/clients", "/api/v1/tickets/%2e", "/api/v1/tickets%5c",
+    "/api/v1%ef%bc%8ftickets", "/api/v1/tickets%0a", "/api/v1/tickets%ed%a0%80", "/api/v1/tickets\x7f",
+    "http://x@169.254.169.254/api/v1/../v1/tickets", "file:///api/v1/tickets%00", "api/v1/tickets", "?/api/v1/tickets",
 ]  # fmt: skip
 
 
@@ -141,6 +168,11 @@ def test_a_path_is_not_overridden(wire: Wire, header: str) -> None:
 def test_a_whole_url_is_its_path(wire: Wire) -> None:
     """RFC 9112, 3.2.2; the host in it is not called."""
     assert wire.send(b"GET http://169.254.169.254/latest HTTP/1.1\r\n" + wire.known + b"\r\n") == [404]
+
+
+def test_what_comes_after_a_body_is_no_header(wire: Wire) -> None:
+    body = b"2\r\n{}\r\n0\r\nauthorization: Bearer %s\r\nx-workspace-id: raw-http\r\n\r\n" % wire.token
+    assert wire.send(CREATE + CHUNKED + b"host: x\r\n\r\n" + body) == [401]
 
 
 def test_old_http_and_expectations_are_served(wire: Wire) -> None:

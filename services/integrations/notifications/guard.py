@@ -1,21 +1,21 @@
 """Keeps a thread from reaching addresses that it should not (server-side request forgery), whatever library it uses.
 
 Where messages go is named by those who administer a workspace, and Apprise has a hundred ways to get there, each with a
-client of its own. What all of them do is look a host up; so within `only_outside()` the thread's look-ups give nothing
-but addresses that may be reached, for redirects as well. Clients connect to what was looked up, so a name that changes
-its address in between gains nothing.
+client of its own. What all of them do is connect a socket; so within `only_outside()` the thread's sockets go to
+addresses that may be reached and nowhere else, for redirects as well, and whoever has looked the address up.
 """
 
+import errno
+import functools
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from kit.outbound import refusal
 
 _thread = threading.local()
-_look_up = socket.getaddrinfo
 
 
 @contextmanager
@@ -28,16 +28,21 @@ def only_outside(*, internal: bool) -> Iterator[None]:
         del _thread.internal
 
 
-def _guarded(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
-    found = _look_up(host, port, *arguments, **options)
-    internal = getattr(_thread, "internal", None)
-    if internal is None:
-        return found
-    reasons = [refusal(str(each[4][0]), internal=internal) for each in found]
-    allowed = [each for each, reason in zip(found, reasons, strict=True) if reason is None]
-    if not allowed:
-        raise socket.gaierror(socket.EAI_FAIL, next((each for each in reasons if each), f"{host} has no address"))
-    return allowed
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of sockets whose last argument is an address. What is no bare one, a name or a path, is refused too."""
+
+    @functools.wraps(method)
+    def connect(itself: socket.socket, *arguments: Any) -> Any:
+        internal = getattr(_thread, "internal", None)
+        if internal is not None:
+            address = arguments[-1]
+            host = str(address[0]) if isinstance(address, tuple) else ""
+            if reason := refusal(host, internal=internal):
+                raise PermissionError(errno.EACCES, reason)
+        return method(itself, *arguments)
+
+    return connect
 
 
-socket.getaddrinfo = _guarded
+for name in ("connect", "connect_ex", "sendto"):
+    setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))

@@ -9,16 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from apprise import Apprise, AppriseAsset, NotifyType
+from apprise import Apprise, AppriseAsset, ContentLocation, NotifyType
+from apprise.attachment.file import AttachFile
 
 from kit.logs import get_logger
 from services.integrations.notifications import guard
 
 # Of what the other side said.
 _LONGEST_ANSWER = 2000
-# What reads files or runs programs of ours is no way to tell people.
-_FOR_THE_DESKTOP = frozenset(
-    ("dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog", "rsyslog", "mqtt", "mqtts", "file")
+# What reads files or runs programs of ours is no way to tell people, nor what works in threads that no guard sees.
+_NOT_FROM_HERE = frozenset(
+    (
+        *("dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog", "rsyslog", "file"),
+        *("mqtt", "mqtts", "xmpp", "xmpps"),
+    )
 )
 _RESPONSE = re.compile(r"^Response Details:\s*", re.DOTALL)
 _THREADS = 8
@@ -56,7 +60,7 @@ class Sender:
 
     def _send(self, url: str, title: str, body: str) -> Receipt:
         service = url.partition("://")[0].lower()[:50]
-        if service in _FOR_THE_DESKTOP:
+        if service in _NOT_FROM_HERE:
             return Receipt(False, "The channel's address names a service that messages cannot be sent by from here.")
         try:
             # Not by Apprise.notify, which does it in threads of its own, where no guard would be.
@@ -87,6 +91,8 @@ class _Ears(logging.Handler):
 
 
 _ASSET = AppriseAsset(async_mode=False, http_redirects=False, secure_logging=True, app_id="Opsfield")
+# An address may name templates and keys to be read; not from this machine's files.
+AttachFile.location = ContentLocation.INACCESSIBLE
 _EARS = _Ears()
 _APPRISE = logging.getLogger("apprise")
 _APPRISE.setLevel(logging.DEBUG)

@@ -1,7 +1,9 @@
 """Messages by Apprise: to a real webhook and a real mail server, and not to where they should not go."""
 
+import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -90,11 +92,39 @@ async def test_redirects_are_not_followed(receiver: Hook) -> None:
     assert not receipt.delivered
 
 
-def test_the_guard_is_for_its_thread_and_block_alone() -> None:
-    assert socket.getaddrinfo("127.0.0.1", 80)
-    with guard.only_outside(internal=False), pytest.raises(socket.gaierror):
-        socket.getaddrinfo("127.0.0.1", 80)
-    assert socket.getaddrinfo("127.0.0.1", 80)
+TEAMS = "workflows://127.0.0.1:1/workflow/signature?template="
+
+
+async def test_what_a_plugin_fetches_besides_is_not_fetched_from_inside() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        inside.setblocking(False)
+        template = f"http%3A%2F%2F127.0.0.1%3A{inside.getsockname()[1]}%2Fcard.json"
+        assert not (await sender(internal=False).send(TEAMS + template, "T", "B")).delivered
+        with pytest.raises(BlockingIOError):
+            inside.accept()
+
+
+async def test_files_of_this_machine_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps({"type": "message", "attachments": [{"contentType": "ours"}]}))
+    sent = []
+    monkeypatch.setattr("apprise.plugins.workflows.requests.post", lambda *_, **options: sent.append(options))
+    receipts = [await sender().send(f"{TEAMS}{path}", "T", "B") for path in (card, tmp_path / "nothing.json")]
+    assert sent == []
+    # Nor is it told whether they are there.
+    assert [each.answer.replace("nothing", "card") for each in receipts] == [receipts[0].answer] * 2
+
+
+@pytest.mark.parametrize("address", [("127.0.0.1", 80), ("::ffff:127.0.0.1", 80), ("localhost", 80), "/run/x.sock"])
+def test_the_guard_is_for_its_thread_and_block_alone(address: tuple[str, int] | str) -> None:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family) as connection, guard.only_outside(internal=False):
+        with pytest.raises(PermissionError):
+            connection.connect(address)
+        with pytest.raises(PermissionError):
+            connection.connect_ex(address)
+    with socket.create_server(("127.0.0.1", 0)) as inside, socket.create_connection(inside.getsockname()):
+        pass
 
 
 async def test_a_fault_of_a_plugin_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
