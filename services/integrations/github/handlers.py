@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 class GithubHandlers:
-    """That GitHub signed the body, and whose it is, is known by now (kit/rpc.py)."""
+    """That GitHub signed the body, and whose it is, is known by now (kit/webhooks.py)."""
 
     def __init__(self, settings: SettingsReader) -> None:
         self._settings = settings
