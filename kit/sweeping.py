@@ -26,8 +26,8 @@ log = get_logger(__name__)
 
 class Sweep:
     """Run with `run()` until cancelled. `query` finds the workspaces in which something is due (at $1, if it matters);
-    `step` does some of it; `channel` is notified when there may be something before the next look, `pause` seconds after
-    the last."""
+    `step` does some of it; `channel` is notified when there may be something before the next look, which is `pause`
+    seconds after the last."""
 
     def __init__(
         self, name: str, relay_url: str, query: str, step: Step, *, channel: str | None = None, pause: float = 1.0
