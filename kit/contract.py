@@ -6,9 +6,11 @@ again) start from `load()`.
 
 import importlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from google.api import annotations_pb2, field_behavior_pb2, http_pb2
@@ -150,6 +152,12 @@ def load() -> tuple[Rpc, ...]:
 def owned_by(service: str) -> tuple[Rpc, ...]:
     """The rpcs that `service` must implement."""
     return tuple(rpc for rpc in load() if rpc.owner in (service, EVERY_SERVICE))
+
+
+@cache
+def by_name(service: str) -> Mapping[str, Rpc]:
+    """The same by their names, which are each there once."""
+    return MappingProxyType({rpc.name: rpc for rpc in owned_by(service)})
 
 
 def field_options(field: Field) -> field_pb2.Field:

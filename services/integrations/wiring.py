@@ -119,4 +119,4 @@ def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
 
 
 def _path(name: str) -> str:
-    return next(rpc.path for rpc in contract.owned_by(NAME) if rpc.name == name)
+    return contract.by_name(NAME)[name].path

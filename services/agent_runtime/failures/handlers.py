@@ -30,7 +30,7 @@ class FailureHandlers:
     """Failures of all services, and what can be done about them."""
 
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("workflow")}
+        rpcs = contract.by_name("workflow")
         self._outboxes = Outboxes(services)
         self._retry = ServiceCall(services, "workflow", rpcs["RetryExecution"])
 

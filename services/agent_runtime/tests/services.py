@@ -17,7 +17,7 @@ from kit.errors import Problem
 from kit.identity import Principal, TokenVerifier
 from opsfield.agent_runtime.v1 import runtime_pb2
 
-RPCS = {rpc.name: rpc for rpc in contract.owned_by("agent-runtime")}
+RPCS = contract.by_name("agent-runtime")
 
 
 @dataclass

@@ -31,7 +31,7 @@ class Caller:
 
     async def call(self, name: str, request: Message) -> Any:
         """Call an rpc by its name, under a new idempotency key. Raises the problem it answers."""
-        rpc = next(rpc for rpc in contract.owned_by(self.service) if rpc.name == name)
+        rpc = contract.by_name(self.service)[name]
         metadata = (
             ("authorization", f"Bearer {self.signer.sign(self.principal, self.service)}"),
             ("idempotency-key", uuid.uuid4().hex),

@@ -22,7 +22,7 @@ from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 
-RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+RPCS = contract.by_name("ops")
 ENGINEER = frozenset({"ops_engineer"})
 # The requests of all kinds, by the name of their message.
 REQUESTS: Mapping[str, Any] = {

@@ -41,7 +41,7 @@ class Caller:
     async def call(self, name: str, request: Message, *, key: str | None = None, signature: str | None = None) -> Any:
         """Call an rpc by its name, under a new idempotency key unless one is given; `signature` is that of its raw
         body. Raises the problem it answers."""
-        rpc = next(rpc for rpc in contract.owned_by(self.service) if rpc.name == name)
+        rpc = contract.by_name(self.service)[name]
         headers = {
             "authorization": f"Bearer {self.signer.sign(self.principal, self.service)}",
             "idempotency-key": key or uuid.uuid4().hex,

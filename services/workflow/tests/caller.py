@@ -38,7 +38,7 @@ class Caller:
         self, name: str, request: Message, *, key: str | None = None, if_match: str | None = None, correlation: str = ""
     ) -> Any:
         """Call an rpc by its name, under a new idempotency key unless one is given. Raises the problem it answers."""
-        rpc = next(rpc for rpc in contract.owned_by(self.service) if rpc.name == name)
+        rpc = contract.by_name(self.service)[name]
         headers = {
             "authorization": f"Bearer {self.signer.sign(self.principal, self.service)}",
             "idempotency-key": key or uuid.uuid4().hex,

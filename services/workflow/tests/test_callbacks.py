@@ -51,7 +51,7 @@ async def call_back(
     workflow: Caller, delivery_id: str | None, body: bytes = BODY, *, secret: str | None = None
 ) -> tuple[CallbackReceipt, bool]:
     """What is answered, and whether it is a replay. Raises the problem."""
-    rpc = next(rpc for rpc in contract.owned_by("workflow") if rpc.name == "TakeWorkflowCompleted")
+    rpc = contract.by_name("workflow")["TakeWorkflowCompleted"]
     token = workflow.signer.sign(Principal("anonymous"), "workflow")
     metadata = {"authorization": f"Bearer {token}", "x-correlation-id": "c-1"}
     metadata |= {"idempotency-key": delivery_id} if delivery_id is not None else {}
