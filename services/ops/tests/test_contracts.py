@@ -22,7 +22,8 @@ from services.ops.billing.contracts.recurring import invoice_due_periods
 from services.ops.billing.sweep import billing_sweep
 from services.ops.tests.billing import billed, issued
 from services.ops.tests.billing import line as invoice_line
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 TODAY = datetime.now(UTC).date()
 

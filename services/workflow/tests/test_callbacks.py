@@ -24,9 +24,10 @@ from opsfield.platform.v1.secrets_pb2 import SetPlatformSecretRequest
 from opsfield.workflow.v1.callbacks_pb2 import CallbackReceipt, TakeWorkflowCompletedRequest
 from opsfield.workflow.v1.executions_pb2 import Execution
 from services.workflow.callbacks import rules
-from services.workflow.tests.caller import Caller, eventually, refused
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime
 from services.workflow.tests.told import told, topics
+from tests.callers import eventually, refused
 
 Admin = asyncpg.Connection
 CALLED_BACK = "execution-called-back"

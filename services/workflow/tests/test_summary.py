@@ -16,7 +16,8 @@ from kit.identity import Principal
 from opsfield.workflow.v1.executions_pb2 import Execution, Executions, GetExecutionSummaryRequest
 from services.workflow.summary import rules
 from services.workflow.summary.handlers import SummaryHandlers
-from services.workflow.tests.caller import Caller, refused
+from services.workflow.tests.caller import Caller
+from tests.callers import refused
 
 ARTIFACT = "INSERT INTO artifacts VALUES ($1, 'r', 'application/json', '{}', now())"
 # Ended ones, a minute apart, back from now.
