@@ -11,7 +11,7 @@ from opsfield.integrations.v1.jobs_pb2 import ColumnMapping
 from services.integrations.files import Files
 from services.integrations.imports.profiles.all import PROFILES
 from services.integrations.imports.profiles.profile import Profile
-from services.integrations.jobs import requests, rules, store
+from services.integrations.jobs import pieces, requests, rules, store
 from services.integrations.jobs.links import Links
 from services.integrations.jobs.store import Job
 from services.integrations.ops_kinds import all_kinds
@@ -98,7 +98,7 @@ class JobHandlers:
         job = _found(await store.get(session, job_id), job_id)
         if job.files_removed_at is not None:
             raise NotFound(f"The artifact was removed on {job.files_removed_at:%Y-%m-%d}.", code="files-removed")
-        paths = await store.pieces(session, job_id, request.part)
+        paths = await pieces.of_part(session, job_id, request.part)
         if not paths:
             raise NotFound(f"The artifact has {job.artifact_parts} parts, counted from 0.")
         data = b"".join([await self._files.get(path) for path in paths])
