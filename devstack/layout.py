@@ -23,8 +23,6 @@ KAFKA = "kafka"
 # Below the range from which the system takes ports for outgoing connections: a port chosen here stays free until, and
 # after a crash of, the program that it is for.
 PORTS = range(15000, 32000)
-
-
 _RESERVED = Path(tempfile.gettempdir()) / "opsfield-ports"
 _RESERVED_SECONDS = 60
 
@@ -94,21 +92,27 @@ def port_is_free(host: str, port: int) -> bool:
 
 def _reserve(port: int) -> bool:
     """Keep it from other platforms that start on this machine at the same time, for a minute."""
-    _RESERVED.mkdir(mode=0o1777, exist_ok=True)
-    file = _RESERVED / str(port)
-    with suppress(OSError):
-        if time.time() - file.stat().st_mtime < _RESERVED_SECONDS:
-            return False
-        file.unlink()
     try:
-        file.touch(exist_ok=False)
+        (_RESERVED / str(port)).touch(exist_ok=False)
     except OSError:
         return False
     return True
 
 
+def _forget_old_reservations() -> None:
+    _RESERVED.mkdir(exist_ok=True)
+    with suppress(OSError):
+        # Whatever the umask: it is for everybody on this machine.
+        _RESERVED.chmod(0o1777)
+    for file in _RESERVED.iterdir():
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > _RESERVED_SECONDS:
+                file.unlink()
+
+
 def free_ports(host: str, names: Iterable[str]) -> dict[str, int]:
     """A free port for each name, all different."""
+    _forget_old_reservations()
     names = list(names)
     chosen: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):

@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,15 +33,12 @@ from devstack.lock import take_lock
 from devstack.postgres import Postgres
 from devstack.settings import DevstackSettings
 from devstack.supervisor import Child, describe_end, together
+from devstack.watching import Watches
 from kit.bootstrap import Passwords, bootstrap_database
 from kit.migrate import upgrade
 from kit.settings import read
 
 READY_SECONDS = 60.0
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-# A program that ran for so long before it ended is not one that cannot start.
-SETTLED_SECONDS = 60.0
 
 
 class Stack:
@@ -64,10 +60,8 @@ class Stack:
         report: Callable[[str], None] = lambda step: None,
     ) -> None:
         """`port` 0 takes a free one; `extra_env` is by program; `broker` None is what KAFKA in the environment says;
-        of `replicas` of each program the second one is `ops/2`; `restart` starts again what ends by itself.
-
-        `report` is told each step in one line.
-        """
+        of `replicas` of each program the second one is `ops/2`; `restart` starts again what ends by itself; `report` is
+        told each step in one line."""
         self.layout = Layout(data_dir)
         self.host = host
         self.services = tuple(services)
@@ -83,7 +77,7 @@ class Stack:
         self._lock: IO[str] | None = None
         self._ports: dict[str, int] = {}
         self._children: dict[str, Child] = {}
-        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._watches = Watches(self._child, self._start, report)
 
     async def __aenter__(self) -> Self:
         try:
@@ -177,21 +171,21 @@ class Stack:
         """
         if extra_env is not None:
             self._extra[name] = dict(extra_env)
-        await self._end_watch(name)
+        await self._watches.end(name)
         try:
             await self._start(name)
         finally:
             if self._restart:
-                self._watches[name] = asyncio.create_task(self._watch(name))
+                self._watches.begin(name)
 
     async def stop(self, name: str) -> int | None:
         """Let a program end in order; its exit code, or None when it was never started."""
-        await self._end_watch(name)
+        await self._watches.end(name)
         return await self._children[name].stop() if name in self._children else None
 
     async def kill(self, name: str, with_signal: signal.Signals = signal.SIGKILL) -> int:
         """End a program with a signal, at once; its exit code."""
-        await self._end_watch(name)
+        await self._watches.end(name)
         return await self._child(name).kill(with_signal)
 
     async def wait(self, name: str) -> int:
@@ -200,8 +194,7 @@ class Stack:
 
     def kill_everything(self) -> None:
         """End all programs at once, without waiting. What was answered as done is safe in the databases."""
-        for watch in self._watches.values():
-            watch.cancel()
+        self._watches.cancel()
         for child in self._children.values():
             if child.running:
                 os.killpg(child.pid, signal.SIGKILL)
@@ -222,7 +215,7 @@ class Stack:
         await together(self.start(POSTGRES), self.start(KAFKA))
         self._report(f"preparing {len(self.services)} databases")
         for service in self.services:
-            await self._prepare_database(service)
+            await self.prepare_database(service)
         programs = [*self._services(), *(instances(GATEWAY, self._replicas) if self._gateway else [])]
         self._report(f"starting {', '.join(programs)}{', loading the demo workspace' if self._demo else ''}")
         # That of ops goes into its database by itself, meanwhile; that of the portal asks ops about it.
@@ -246,7 +239,8 @@ class Stack:
         """The services that are started, with their replicas."""
         return [each for name in self.services for each in instances(name, self._replicas)]
 
-    async def _prepare_database(self, service: str) -> None:
+    async def prepare_database(self, service: str) -> None:
+        """Make a service's database, and bring it to the newest schema."""
         password = self.layout.database_password.read_text().strip()
         await bootstrap_database(self.admin_url, service, Passwords(password, password, password))
         try:
@@ -299,32 +293,6 @@ class Stack:
         for name in stale:
             await self.stop(name)
         await together(*(self.start(name) for name in stale))
-
-    async def _watch(self, name: str) -> None:
-        """Start a program again whenever it ends, after a pause that grows while it does not last."""
-        pause = FIRST_PAUSE
-        while True:
-            began = time.monotonic()
-            code = await self._child(name).wait()
-            if time.monotonic() - began > SETTLED_SECONDS:
-                pause = FIRST_PAUSE
-            self._report(f"{name} {describe_end(code)}; it is started again in {pause:g} s")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            try:
-                await self._start(name)
-                self._report(f"{name} is running again")
-            except StackError as error:
-                self._report(str(error))
-                # Kafka itself may be well, and the error that of a service which had to start again with it.
-                if name != KAFKA:
-                    await self._child(name).kill()
-
-    async def _end_watch(self, name: str) -> None:
-        watch = self._watches.pop(name, None)
-        if watch is not None and watch is not asyncio.current_task():
-            watch.cancel()
-            await asyncio.wait([watch])
 
     # Shut-down, in reverse order
 

@@ -6,9 +6,11 @@ again) start from `load()`.
 
 import importlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from google.api import annotations_pb2, field_behavior_pb2, http_pb2
@@ -17,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 
 import opsfield
+from kit import contract_rules
 from opsfield.common.v1 import raw_body_pb2
 from opsfield.options.v1 import field_pb2, policy_pb2, resource_pb2, setting_pb2
 
@@ -29,7 +32,6 @@ Field: TypeAlias = "FieldDescriptor | _message.FieldDescriptor"
 
 SERVICES = ("agent-runtime", "integrations", "ops", "platform", "portal", "telemetry", "workflow")
 _WITH_KEY = (policy_pb2.KEY_REQUIRED, policy_pb2.CONTENT_DIGEST, policy_pb2.DELIVERY_ID)
-_OF_SIGNED = (policy_pb2.DELIVERY_WORKSPACE, policy_pb2.BODY_WORKSPACE)
 EVERY_SERVICE = "every service"
 GATEWAY = "gateway"
 
@@ -75,8 +77,8 @@ class Rpc:
 
     @cached_property
     def access(self) -> str:
-        """`public`, `roles`, `signature` or `service_only`."""
-        return str(self.policy.WhichOneof("access"))
+        """`public`, `roles`, `signature` or `service_only`; empty where nothing is said."""
+        return str(self.policy.WhichOneof("access") or "")
 
     @cached_property
     def roles(self) -> frozenset[str]:
@@ -93,6 +95,11 @@ class Rpc:
     def credential(self) -> str | None:
         """The field that the caller of a public rpc proves itself with, and which names the workspace."""
         return next((each.name for each in self.descriptor.input_type.fields if field_options(each).credential), None)
+
+    @cached_property
+    def in_headers(self) -> frozenset[str]:
+        """The fields that stand in a header of their own."""
+        return frozenset(each.name for each in self.descriptor.input_type.fields if field_options(each).header)
 
     @cached_property
     def credential_header(self) -> str | None:
@@ -145,6 +152,12 @@ def load() -> tuple[Rpc, ...]:
 def owned_by(service: str) -> tuple[Rpc, ...]:
     """The rpcs that `service` must implement."""
     return tuple(rpc for rpc in load() if rpc.owner in (service, EVERY_SERVICE))
+
+
+@cache
+def by_name(service: str) -> Mapping[str, Rpc]:
+    """The same by their names, which are each there once."""
+    return MappingProxyType({rpc.name: rpc for rpc in owned_by(service)})
 
 
 def field_options(field: Field) -> field_pb2.Field:
@@ -247,7 +260,8 @@ def _rpc(method: MethodDescriptor, service: ServiceDescriptor) -> Rpc:
     policy: policy_pb2.Policy = method.GetOptions().Extensions[policy_pb2.policy]  # type: ignore[index]
     routes = _routes(method.GetOptions().Extensions[annotations_pb2.http])
     rpc = Rpc(_owner(service), method, policy, routes)
-    _check(rpc)
+    if mistake := next(contract_rules.mistakes(rpc), None):
+        raise ContractError(mistake)
     return rpc
 
 
@@ -258,53 +272,6 @@ def _owner(service: ServiceDescriptor) -> str:
     if area in (*SERVICES, GATEWAY):
         return area
     raise ContractError(f"{service.full_name}: no service is called {area}")
-
-
-def _check(rpc: Rpc) -> None:
-    if not rpc.policy.WhichOneof("access"):
-        raise ContractError(f"{rpc.path} does not say who may call it: set (policy).access")
-    if rpc.access == "roles" and not rpc.policy.roles.any_of:
-        raise ContractError(f"{rpc.path} names no role")
-    by_header = rpc.access == "public" and rpc.credential_header
-    if rpc.policy.idempotency == policy_pb2.NATURALLY_IDEMPOTENT and not (rpc.access == "service_only" or by_header):
-        raise ContractError(f"{rpc.path}: without a key only services may call it")
-    if any(field_options(each).header and each.name != rpc.credential for each in rpc.descriptor.input_type.fields):
-        raise ContractError(f"{rpc.path}: only a credential can stand in a header")
-    if rpc.credential_header and any(route.body == "*" for route in rpc.routes):
-        raise ContractError(f"{rpc.path}: its body is '*', so it would hold what stands in a header")
-    if rpc.access == "service_only" and rpc.routes:
-        raise ContractError(f"{rpc.path} is for services only but has an HTTP route")
-    if rpc.policy.gathered and rpc.routes:
-        raise ContractError(f"{rpc.path} is a part of another answer but has an HTTP route")
-    if rpc.access != "service_only" and not rpc.policy.gathered and not rpc.routes:
-        raise ContractError(f"{rpc.path} has no HTTP route")
-    if rpc.routes and rpc.mutates == all(route.verb == "GET" for route in rpc.routes):
-        raise ContractError(f"{rpc.path}: idempotency must be set on a mutating rpc, and only there")
-    from_outside = rpc.access in ("public", "signature")
-    if (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE) != bool(from_outside and rpc.credential):
-        raise ContractError(f"{rpc.path}: what is public and in a workspace needs a credential that names it")
-    if rpc.policy.idempotency == policy_pb2.CONTENT_DIGEST and rpc.raw_body is None:
-        raise ContractError(f"{rpc.path} has no raw body whose digest could be the key")
-    _check_signature(rpc)
-
-
-def _check_signature(rpc: Rpc) -> None:
-    is_signed, named = rpc.access == "signature", rpc.policy.signature
-    if is_signed != rpc.is_delivered or (rpc.policy.tenancy in _OF_SIGNED and not is_signed):
-        raise ContractError(f"{rpc.path}: what is signed is known by its delivery's id, and only that")
-    if not is_signed:
-        return
-    if rpc.raw_body is None:
-        raise ContractError(f"{rpc.path} has no raw body that could be signed")
-    is_timed = named.scheme == policy_pb2.Signature.STRIPE
-    if not (named.header and named.secret) or bool(named.delivery_header) == is_timed:
-        raise ContractError(f"{rpc.path} does not say which headers sign and name a delivery, and by which secret")
-    if any(name != name.lower() for name in (named.header, named.delivery_header)):
-        raise ContractError(f"{rpc.path}: names of headers are written in lower case")
-    if is_timed != (rpc.policy.tenancy == policy_pb2.CREDENTIAL_WORKSPACE):
-        raise ContractError(f"{rpc.path}: Stripe's scheme is for a secret of a workspace, and only that")
-    if not is_timed and rpc.policy.tenancy not in (policy_pb2.NO_WORKSPACE, *_OF_SIGNED):
-        raise ContractError(f"{rpc.path}: nobody who has no token is in a workspace; set another tenancy")
 
 
 def _routes(rule: http_pb2.HttpRule) -> tuple[Route, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.table_listing import TableListing
 from kit.unit_of_work import UnitOfWork
 from opsfield.common.v1 import outbox_pb2
@@ -36,12 +36,7 @@ class OutboxHandlers:
     ) -> outbox_pb2.ListOutboxEventsResponse:
         listing = Listing.of(request, outbox_pb2.OutboxEvent.DESCRIPTOR)
         rows, total = await _LISTING.page(session, listing)
-        return outbox_pb2.ListOutboxEventsResponse(
-            data=[self._event(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return outbox_pb2.ListOutboxEventsResponse(**listing.answer([self._event(row) for row in rows], total))
 
     async def retry_outbox_event(
         self, request: outbox_pb2.RetryOutboxEventRequest, work: UnitOfWork

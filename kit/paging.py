@@ -1,5 +1,6 @@
 """What all lists have in common: limit, offset, sortBy, sortOrder, q and the equality filters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +50,14 @@ class Listing:
             values=values,
         )
 
-
-def page_of(listing: Listing, *, returned: int, total: int) -> page_pb2.Page:
-    return page_pb2.Page(limit=listing.limit, offset=listing.offset, returned=returned, total=total)
-
-
-def sort_of(listing: Listing) -> page_pb2.Sort:
-    return page_pb2.Sort(by=listing.sort_json, order=page_pb2.ASC if listing.ascending else page_pb2.DESC)
+    def answer(self, data: Sequence[Message], total: int) -> dict[str, Any]:
+        """The fields that each list's answer has: `data` is what is on the page, of `total` that match."""
+        return {
+            "data": data,
+            "page": page_pb2.Page(limit=self.limit, offset=self.offset, returned=len(data), total=total),
+            "sort": page_pb2.Sort(by=self.sort_json, order=page_pb2.ASC if self.ascending else page_pb2.DESC),
+            "filters": self.filters,
+        }
 
 
 def like_pattern(q: str) -> str:

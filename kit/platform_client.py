@@ -17,7 +17,7 @@ class PlatformClient:
 
     def __init__(self, services: Services, name: str) -> None:
         self._name = name
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("platform")}
+        rpcs = contract.by_name("platform")
         self._fetch_settings = ServiceCall(services, "platform", rpcs["FetchSettings"], timeout=_SECONDS)
         self._fetch_secret = ServiceCall(services, "platform", rpcs["FetchSecret"], timeout=_SECONDS)
 

@@ -9,7 +9,6 @@ mutation, and never opens, commits or serializes anything itself.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -18,31 +17,27 @@ from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import SpanKind
 
 from kit import contract, errors, faults, ids, logs, metrics, tracing, validation
-from kit.call import PLATFORM_WORKSPACE, Call
+from kit.admission import call_of, check_access
+from kit.call import Call
 from kit.contract import ContractError, Rpc
 from kit.database import Database
 from kit.errors import (
     Conflict,
     FieldError,
-    Forbidden,
     Internal,
     Invalid,
     Malformed,
-    NotFound,
     Problem,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
-from kit.formats import IDEMPOTENCY_KEY, WORKSPACE_ID
 from kit.identity import Principal, TokenVerifier
 from kit.sealing import Seal
 from kit.signatures import SignatureCheck
 from kit.unit_of_work import UnitOfWork, fingerprint, unit_of_work
-from kit.webhooks import Webhook
-from opsfield.common.v1 import raw_body_pb2
+from kit.webhooks import Deliveries, Webhook
 from opsfield.common.v1.audit_pb2 import PrivilegedAction
-from opsfield.options.v1 import policy_pb2
 
 Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -78,8 +73,7 @@ class RpcServer:
         self._verifier = verifier
         self._fingerprint_keys = fingerprint_keys
         self._seal = seal
-        self._signatures = signatures
-        self._webhooks = webhooks or {}
+        self._deliveries = Deliveries(signatures, webhooks or {})
         self._on_commit = on_commit
         self.in_flight = 0
 
@@ -117,12 +111,12 @@ class RpcServer:
                     rpc.path, kind=SpanKind.SERVER, traceparent=metadata.get("traceparent")
                 ) as traceparent:
                     principal = self._identify(rpc, metadata)
-                    _check_access(rpc, principal)
+                    check_access(rpc, principal)
                     with gate:
                         request = parse(data)
                         if rpc.is_delivered:
-                            principal = await self._deliver(rpc, request, principal, metadata)
-                        call = _call(rpc, request, principal, metadata, traceparent)
+                            principal = await self._deliveries.proved(rpc, request, principal, metadata)
+                        call = call_of(rpc, request, principal, metadata, traceparent)
                         async with asyncio.timeout(_limit(context)):
                             response = await answer(rpc, handler, request, call, context)
                 measured[_STATUS] = "OK"
@@ -147,41 +141,6 @@ class RpcServer:
         if rpc.access == "public":
             return Principal(subject="anonymous")
         raise Unauthenticated("The internal token is missing or not valid.")
-
-    async def _deliver(self, rpc: Rpc, request: Any, principal: Principal, metadata: dict[str, str]) -> Principal:
-        """Whoever delivers a webhook, once it has proved itself; `metadata` holds the key from then on."""
-        assert self._signatures is not None, "who serves what is signed can check it"
-        assert rpc.raw_body is not None
-        body: raw_body_pb2.RawBody = getattr(request, rpc.raw_body.name)
-        webhook = self._webhooks.get(rpc.path, Webhook())
-        if not webhook.enabled:
-            raise NotFound("There is nothing here: this webhook is switched off.", code="webhook-disabled")
-        terms, delivery = rpc.policy.signature, metadata.get("idempotency-key")
-        if terms.scheme == policy_pb2.Signature.STRIPE:
-            assert rpc.credential is not None
-            workspace_id = _workspace_of(getattr(request, rpc.credential))
-            await self._signatures.check_timed(workspace_id, terms.secret, body.data, metadata.get("x-signature"))
-            metadata["idempotency-key"] = _digest(rpc.path, body)
-            return replace(principal, subject=f"webhook:{terms.secret}", workspace_id=workspace_id)
-        is_enforced = await self._signatures.check(
-            terms.secret, body.data, metadata.get("x-signature"), always=terms.always
-        )
-        if delivery is None:
-            if is_enforced:
-                raise Malformed(f"The header {terms.delivery_header} is needed here.", code="delivery-missing")
-            metadata["idempotency-key"] = _digest(rpc.path, body)
-        elif not IDEMPOTENCY_KEY.fullmatch(delivery):
-            raise Malformed(f"{terms.delivery_header} is no id of a delivery.", code="delivery-malformed")
-        sender = replace(principal, subject=f"webhook:{terms.secret}")
-        if rpc.policy.tenancy == policy_pb2.BODY_WORKSPACE:
-            assert webhook.workspace_of is not None, "whoever serves it says so"
-            return replace(sender, workspace_id=await webhook.workspace_of(body.data))
-        if rpc.policy.tenancy != policy_pb2.DELIVERY_WORKSPACE:
-            return sender
-        workspace_id, _, rest = (delivery or "").partition(".")
-        if not rest or not WORKSPACE_ID.fullmatch(workspace_id):
-            raise NotFound(f"{terms.delivery_header} names nothing that is known here.", code="delivery-unknown")
-        return replace(sender, workspace_id=workspace_id)
 
     async def _read(self, rpc: Rpc, handler: Handler, request: Message, call: Call, _context: Context) -> bytes:
         async with self._database.read(call) as session:
@@ -242,6 +201,13 @@ def bind(rpcs: Iterable[Rpc], handlers: object) -> dict[str, Handler]:
     return found
 
 
+def bind_service(owner: str, service: str, handlers: object) -> dict[str, Handler]:
+    """As `bind`, for the rpcs of one gRPC service (`TicketService`) of `owner`."""
+    return bind(
+        [rpc for rpc in contract.owned_by(owner) if rpc.descriptor.containing_service.name == service], handlers
+    )
+
+
 class _Gate:
     """Lets so many calls of one rpc in at a time (0: all). Raises TooManyRequests."""
 
@@ -258,64 +224,6 @@ class _Gate:
         self._inside -= 1
 
 
-def _call(rpc: Rpc, request: Any, principal: Principal, metadata: Mapping[str, str], traceparent: str | None) -> Call:
-    if rpc.credential:
-        principal = replace(principal, workspace_id=_workspace_of(getattr(request, rpc.credential)))
-    elif not rpc.in_workspace:
-        # Whatever workspace the caller works in: the rows are the platform's own.
-        principal = replace(principal, workspace_id=PLATFORM_WORKSPACE)
-    return Call(
-        method=rpc.path,
-        principal=principal,
-        correlation_id=metadata["x-correlation-id"],
-        idempotency_key=_key(rpc, request, metadata),
-        expected_version=_expected_version(metadata.get("if-match")),
-        traceparent=traceparent,
-    )
-
-
-def _workspace_of(credential: str) -> str:
-    workspace_id, _, rest = credential.partition(".")
-    if not rest or not WORKSPACE_ID.fullmatch(workspace_id):
-        raise Unauthenticated("The credential is not valid.")
-    return workspace_id
-
-
-def _key(rpc: Rpc, request: Any, metadata: Mapping[str, str]) -> str | None:
-    if rpc.policy.idempotency == policy_pb2.CONTENT_DIGEST:
-        assert rpc.raw_body is not None
-        return _digest(rpc.path, getattr(request, rpc.raw_body.name))
-    key = metadata.get("idempotency-key")
-    if rpc.needs_key and (key is None or not IDEMPOTENCY_KEY.fullmatch(key)):
-        raise Malformed("An idempotency key is needed.", code="idempotency-key-missing")
-    return key
-
-
-def _digest(path: str, body: raw_body_pb2.RawBody) -> str:
-    """The key of a body that came without one. The same bytes may mean something else to another rpc: two protocols'
-    empty messages, say."""
-    head = f"{path}\0{body.content_type}\0{body.content_encoding}\0"
-    return f"sha256-{sha256(head.encode() + body.data).hexdigest()}"
-
-
-def bind_service(owner: str, service: str, handlers: object) -> dict[str, Handler]:
-    """As `bind`, for the rpcs of one gRPC service (`TicketService`) of `owner`."""
-    return bind(
-        [rpc for rpc in contract.owned_by(owner) if rpc.descriptor.containing_service.name == service], handlers
-    )
-
-
-def _check_access(rpc: Rpc, principal: Principal) -> None:
-    if rpc.access == "service_only" and principal.service is None:
-        raise Forbidden("Only another service may call this.")
-    if rpc.access == "roles" and principal.service is None and not principal.has_any(rpc.roles):
-        raise Forbidden(f"This needs one of the roles {', '.join(sorted(rpc.roles))}.", code="role-missing")
-    if rpc.in_workspace and principal.service is None and principal.workspace_id == PLATFORM_WORKSPACE:
-        raise Forbidden("What belongs to the platform is no workspace.")
-    if rpc.in_workspace and principal.workspace_id is None and not (rpc.credential or rpc.is_delivered):
-        raise Forbidden("The call names no workspace.", code="workspace-missing")
-
-
 def _parser(rpc: Rpc) -> Callable[[bytes], Message]:
     """Reads the rpc's request and checks its limits."""
     from_string = rpc.request_class.FromString
@@ -330,14 +238,6 @@ def _parser(rpc: Rpc) -> Callable[[bytes], Message]:
         return request
 
     return parse
-
-
-def _expected_version(if_match: str | None) -> int | None:
-    if if_match is None or if_match == "*":
-        return None
-    if not if_match.isascii() or not if_match.isdigit() or len(if_match) > 18:
-        raise Malformed("If-Match must hold a version.", code="if-match-malformed")
-    return int(if_match)
 
 
 def _limit(context: Context) -> float | None:

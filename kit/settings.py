@@ -51,6 +51,10 @@ class ServiceSettings(BaseSettings):
         """Of the services it calls, by name."""
         return {"platform": self.platform_address}
 
+    def unless_in_production(self, choice: bool | None) -> bool:
+        """What was chosen; where nothing was: yes, but in production no."""
+        return self.environment != "production" if choice is None else choice
+
     @property
     def logs_as_json(self) -> bool:
         return (self.log_format or ("json" if self.environment == "production" else "console")) == "json"

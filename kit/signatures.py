@@ -15,12 +15,10 @@ from kit.secrets import Secret
 
 # How long to wait for somebody to set a secret (seconds).
 _RETRY_SECONDS = 60
-
-log = get_logger(__name__)
-
-
 # For how long a signature with a time is good, before and after (seconds): as long as Stripe's own libraries take it.
 TOLERANCE = 300
+
+log = get_logger(__name__)
 
 
 class SignatureCheck:

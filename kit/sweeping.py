@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
+
 from kit import clock
 from kit.database import DATABASE_ERRORS, relay_connection
 from kit.errors import Problem
@@ -16,7 +18,6 @@ from kit.logs import get_logger
 # One workspace: True when something may be left to do in it.
 Step = Callable[[str], Awaitable[bool]]
 
-_PAUSE_SECONDS = 1.0
 # After so many steps it is the next workspace's turn.
 _MOST_STEPS = 50
 
@@ -24,15 +25,19 @@ log = get_logger(__name__)
 
 
 class Sweep:
-    """Run with `run()` until cancelled. `query` finds the workspaces in which something is due at $1; `step` does some
-    of it; `channel` is notified when there may be something before the next look."""
+    """Run with `run()` until cancelled. `query` finds the workspaces in which something is due (at $1, if it matters);
+    `step` does some of it; `channel` is notified when there may be something before the next look, which is `pause`
+    seconds after the last."""
 
-    def __init__(self, name: str, relay_url: str, query: str, step: Step, *, channel: str | None = None) -> None:
+    def __init__(
+        self, name: str, relay_url: str, query: str, step: Step, *, channel: str | None = None, pause: float = 1.0
+    ) -> None:
         self._name = name
         self._relay_url = relay_url
         self._query = query
         self._step = step
         self._channel = channel
+        self._pause = pause
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -42,7 +47,12 @@ class Sweep:
                 await self._sweep_while_connected()
             except (*DATABASE_ERRORS, Problem) as error:
                 log.warning("sweep interrupted", sweep=self._name, error=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await asyncio.sleep(self._pause)
+
+    async def once(self) -> None:
+        """Look once. Raises database errors when the workspaces cannot be asked for."""
+        async with relay_connection(self._relay_url) as connection:
+            await self._look(connection)
 
     async def _sweep_while_connected(self) -> None:
         async with relay_connection(self._relay_url) as connection:
@@ -50,9 +60,13 @@ class Sweep:
                 await connection.add_listener(self._channel, self._wake)
             while True:
                 self._woken.clear()
-                for row in await connection.fetch(self._query, clock.now()):
-                    await self._do(row["workspace_id"])
+                await self._look(connection)
                 await self._wait()
+
+    async def _look(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        times = (clock.now(),) if "$1" in self._query else ()
+        for row in await connection.fetch(self._query, *times):
+            await self._do(row["workspace_id"])
 
     async def _do(self, workspace_id: str) -> None:
         try:
@@ -66,7 +80,7 @@ class Sweep:
 
     async def _wait(self) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), _PAUSE_SECONDS)
+            await asyncio.wait_for(self._woken.wait(), self._pause)
         except TimeoutError:
             return
 

@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
         case ["demo"]:
             return _become("services.ops.demo")
         case ["demo", service]:
-            return _become(f"services.{service}.demo")
+            return _become(f"{_module(service)}.demo")
         case ["replay" | "redrive" as program, *arguments]:
             return _become(f"kit.{program}", *arguments)
         case ["rewrap", *arguments]:
@@ -42,13 +42,17 @@ def main(words: list[str]) -> int:
         case ["gateway"]:
             return _become("gateway")
         case [service] if service in _services():
-            return _become(f"services.{service.replace('-', '_')}")
+            return _become(_module(service))
     print(f"{(__doc__ or '').strip()}\n\nThe services are {', '.join(_services())}.", file=sys.stderr)
     return MISTAKE
 
 
 def _services() -> list[str]:
     return sorted(found.parent.name.replace("_", "-") for found in Path("services").glob("*/__main__.py"))
+
+
+def _module(service: str) -> str:
+    return f"services.{service.replace('-', '_')}"
 
 
 def _python(module: str, *arguments: str) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -106,3 +107,17 @@ def test_free_ports_are_free_and_differ() -> None:
     ports = free_ports("127.0.0.1", ["a", "b", "c"])
     assert len(set(ports.values())) == 3
     assert all(port_is_free("127.0.0.1", port) for port in ports.values())
+
+
+def test_reservations_of_ports_are_for_everybody_and_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserved = tmp_path / "ports"
+    monkeypatch.setattr("devstack.layout._RESERVED", reserved)
+    first = str(free_ports("127.0.0.1", ["a"])["a"])
+    assert reserved.stat().st_mode & 0o7777 == 0o1777
+    long_ago = time.time() - 3600
+    os.utime(reserved / first, (long_ago, long_ago))
+    second = str(free_ports("127.0.0.1", ["a"])["a"])
+    third = str(free_ports("127.0.0.1", ["a"])["a"])
+    assert {file.name for file in reserved.iterdir()} == {second, third}

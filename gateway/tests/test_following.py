@@ -16,7 +16,7 @@ from opsfield.workflow.v1.executions_pb2 import Execution
 
 ID = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 PATH = "/api/v1/execute/triage.classify"
-RPCS = {rpc.name: rpc for rpc in contract.owned_by("workflow")}
+RPCS = contract.by_name("workflow")
 
 
 @pytest.fixture

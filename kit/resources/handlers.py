@@ -11,7 +11,7 @@ from kit import contract, ids
 from kit.contract import ContractError
 from kit.database import Session
 from kit.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed, Problem
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.resources.convert import apply_mask, message_builder, row_of
 from kit.resources.kind import Kind, Reference, Row
 from kit.resources.store import ResourceStore
@@ -49,12 +49,7 @@ class ResourceHandlers:
         listing = Listing.of(request, self.kind.descriptor)
         rows, total = await self.store.page(session, listing)
         response_class = contract.list_response_class(self.kind.descriptor)
-        return response_class(
-            data=[self._message(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return response_class(**listing.answer([self._message(row) for row in rows], total))
 
     async def get(self, request: Any, session: Session) -> Message:
         return self._message_of(self._found(await self.store.get(session, request.id), request.id))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Invalid
-from kit.paging import Listing, like_pattern, page_of, sort_of
+from kit.paging import Listing, like_pattern
 from kit.tests.protos import descriptor, message_class
 from opsfield.common.v1 import page_pb2
 
@@ -39,9 +39,10 @@ def test_only_a_sortable_field_can_be_sorted_by(unknown: str) -> None:
 
 def test_the_answer_says_how_it_is_sorted_and_paged() -> None:
     read = listing(limit=10, offset=20, sort_order=page_pb2.ASC)
-    assert sort_of(read) == page_pb2.Sort(by="name", order=page_pb2.ASC)
-    assert page_of(read, returned=3, total=23) == page_pb2.Page(limit=10, offset=20, returned=3, total=23)
-    assert sort_of(listing()).order == page_pb2.DESC
+    answer = read.answer([], 23)
+    assert answer["sort"] == page_pb2.Sort(by="name", order=page_pb2.ASC)
+    assert answer["page"] == page_pb2.Page(limit=10, offset=20, returned=0, total=23)
+    assert listing().answer([], 0)["sort"].order == page_pb2.DESC
 
 
 def test_filters_are_what_was_sent_in_the_words_of_the_contract() -> None:

@@ -55,9 +55,7 @@ class Settings(ServiceSettings):
 
     @property
     def reaches_private_networks(self) -> bool:
-        if self.agents_in_private_networks is None:
-            return self.environment != "production"
-        return self.agents_in_private_networks
+        return self.unless_in_production(self.agents_in_private_networks)
 
     @property
     def addresses(self) -> dict[str, str]:

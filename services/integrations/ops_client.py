@@ -26,7 +26,7 @@ class OpsClient:
     """All raise the problem that ops answers, and Unavailable when it does not."""
 
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+        rpcs = contract.by_name("ops")
         self._create = ServiceCall(services, "ops", rpcs["CreateResources"], timeout=_SECONDS)
         self._update = {
             kind.name: ServiceCall(services, "ops", kind.update_rpc, timeout=_SECONDS) for kind in all_kinds().values()

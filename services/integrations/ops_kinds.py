@@ -48,7 +48,7 @@ class OpsKind:
 @cache
 def all_kinds() -> dict[str, OpsKind]:
     """By name: those that can be created by themselves."""
-    rpcs = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+    rpcs = contract.by_name("ops")
     found = {}
     for rpc in rpcs.values():
         descriptor = rpc.descriptor.output_type

@@ -11,9 +11,8 @@ class Settings(ServiceSettings):
     github_webhook_enabled: bool = Field(
         True, description="Whether GitHub's deliveries are taken, as soon as the secret github.webhook is set."
     )
-    notifications_reach_inside: bool | None = Field(
-        None,
-        description="Whether messages may go to loopback and private networks. Default: everywhere but in production.",
+    notifications_in_private_networks: bool | None = Field(
+        None, description="Whether messages may go to loopback and private addresses. Default: not in production."
     )
     notification_seconds: float = Field(10, ge=1, le=30, description="How long one message may take.")
 
@@ -48,8 +47,5 @@ class Settings(ServiceSettings):
         return {**super().addresses, "ops": self.ops_address}
 
     @property
-    def reaches_inside(self) -> bool:
-        """Whether messages may go to loopback and private networks."""
-        if self.notifications_reach_inside is None:
-            return self.environment != "production"
-        return self.notifications_reach_inside
+    def reaches_private_networks(self) -> bool:
+        return self.unless_in_production(self.notifications_in_private_networks)

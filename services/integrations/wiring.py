@@ -68,7 +68,7 @@ def wire(settings: Settings) -> Wire:
     """What `python -m services.integrations` serves."""
 
     def put_together(foundation: Foundation) -> Wiring:
-        sender = Sender(internal=settings.reaches_inside, seconds=settings.notification_seconds)
+        sender = Sender(internal=settings.reaches_private_networks, seconds=settings.notification_seconds)
         delivery = Delivery(foundation.database, foundation.relay_url, foundation.secrets, sender)
         files = Files(settings.artifacts_url)
         links = Links(*foundation.services.signer.derived_keys("job artifacts"))
@@ -119,4 +119,4 @@ def _worker(settings: Settings, foundation: Foundation, files: Files) -> Worker:
 
 
 def _path(name: str) -> str:
-    return next(rpc.path for rpc in contract.owned_by(NAME) if rpc.name == name)
+    return contract.by_name(NAME)[name].path

@@ -14,7 +14,7 @@ from services.ops.billing.payments.handlers import PaymentHandlers
 from services.ops.billing.payments.kind import PAYMENTS
 from services.ops.billing.quotes.handlers import QuoteHandlers
 from services.ops.billing.quotes.kind import QUOTES
-from services.ops.billing.sweep import BillingSweep
+from services.ops.billing.sweep import billing_sweep
 from services.ops.bulk.handlers import BulkHandlers
 from services.ops.change.changes.handlers import ChangeHandlers
 from services.ops.change.changes.kind import CHANGES
@@ -102,7 +102,7 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
 def wire(foundation: Foundation) -> Wiring:
     """What `python -m services.ops` serves."""
     breaches = BreachSweep(foundation.database, foundation.relay_url)
-    billing = BillingSweep(foundation.database, foundation.relay_url)
+    billing = billing_sweep(foundation.database, foundation.relay_url)
     return Wiring(
         handlers=handlers(foundation.settings),
         subscriptions=(telemetry(KINDS, foundation.settings), pipelines(KINDS, foundation.settings)),

@@ -14,7 +14,7 @@ class OpsClient:
     """Asks on behalf of the caller, who must be allowed to."""
 
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+        rpcs = contract.by_name("ops")
         self._get_client = ServiceCall(services, "ops", rpcs["GetClient"], timeout=_SECONDS)
         self._get_site = ServiceCall(services, "ops", rpcs["GetSite"], timeout=_SECONDS)
 

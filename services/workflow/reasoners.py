@@ -53,7 +53,7 @@ class Reasoners:
     """The registry, its answers kept for a few seconds."""
 
     def __init__(self, services: Services) -> None:
-        rpc = next(each for each in contract.owned_by(_SERVICE) if each.name == "GetReasoner")
+        rpc = contract.by_name(_SERVICE)["GetReasoner"]
         self._ask = ServiceCall(services, _SERVICE, rpc, timeout=_SECONDS)
         self._known: dict[tuple[str, str, str], tuple[float, Reasoner]] = {}
 

@@ -8,7 +8,7 @@ from kit.rpc import Handler, bind, bind_service
 from kit.wiring import Foundation, Wire, Wiring
 from services.workflow.audit.consumers import subscription as privileged_actions
 from services.workflow.audit.handlers import AuditHandlers
-from services.workflow.audit.sealer import AuditKey, Sealer
+from services.workflow.audit.sealer import AuditKey, sealing_sweep
 from services.workflow.callbacks.handlers import CallbackHandlers
 from services.workflow.consumers import subscription as runtime
 from services.workflow.executions.deadlines import deadline_sweep
@@ -44,11 +44,11 @@ def wire(settings: Settings) -> Wire:
         reasoners = Reasoners(foundation.services)
         deadlines = deadline_sweep(database, relay_url, on_commit)
         proposals = proposal_sweep(database, relay_url, on_commit, OpsClient(foundation.services))
-        sealer = Sealer(database, relay_url, AuditKey.from_file(settings.audit_key_file))
+        sealing = sealing_sweep(database, relay_url, AuditKey.from_file(settings.audit_key_file))
         return Wiring(
             handlers=handlers(reasoners),
             subscriptions=(runtime(foundation.settings), triggers(reasoners), privileged_actions()),
-            loops=(deadlines.run, proposals.run, sealer.run),
+            loops=(deadlines.run, proposals.run, sealing.run),
         )
 
     return put_together

@@ -54,6 +54,7 @@ def test_a_database_is_prepared_before_it_is_migrated(becomes: Callable[..., str
     assert becomes("bootstrap", "ops") == "-m kit.bootstrap --service ops"
     assert becomes("migrate", "ops") == "-m kit.migrate ops"
     assert becomes("demo") == "-m services.ops.demo"
+    assert becomes("demo", "agent-runtime") == "-m services.agent_runtime.demo"
     assert becomes("health", "127.0.0.1:7000") == "-m kit.probe 127.0.0.1:7000"
 
 

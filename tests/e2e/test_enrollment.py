@@ -1,12 +1,9 @@
 """How agents come to belong to a workspace, prove who they are, and are shut out again."""
 
-import asyncio
-
-import asyncpg
 import pytest
 
-from kit.bootstrap import with_database
 from tests.agents import Agent, Fleet, heartbeat, new_enrollment_token, new_serial
+from tests.databases import count, rows
 from tests.platform import Api, Platform, assert_problem, eventually, new_key
 
 
@@ -202,24 +199,14 @@ def test_agents_are_listed_and_another_workspaces_are_not(platform: Platform, ap
 def test_what_is_shown_once_lies_nowhere_in_the_clear(platform: Platform, api: Api, token: str, agent: Agent) -> None:
     secrets = (token.partition(".")[2], agent.bearer)
 
-    async def holding(secret: str) -> list[str]:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, "telemetry"))
-        try:
-            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            assert len(tables) > 10
-            return [
-                row["tablename"]
-                for row in tables
-                if await connection.fetchval(
-                    f"SELECT count(*) FROM {row['tablename']} AS t WHERE position($1 IN t::text) > 0 "
-                    "OR position(encode(convert_to($1, 'UTF8'), 'hex') IN t::text) > 0",
-                    secret,
-                )
-            ]
-        finally:
-            await connection.close()
-
+    found = rows(platform, "telemetry", "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    tables = [row["tablename"] for row in found]
+    assert len(tables) > 10
+    holding = (
+        "SELECT count(*) FROM {} AS t WHERE position($1 IN t::text) > 0 "
+        "OR position(encode(convert_to($1, 'UTF8'), 'hex') IN t::text) > 0"
+    )
     for secret in secrets:
-        assert asyncio.run(holding(secret)) == []
+        assert [each for each in tables if count(platform, "telemetry", holding.format(each), secret)] == []
         for log in platform.stack.layout.logs.glob("*.log"):
             assert secret not in log.read_text()

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import asyncpg
 import pytest
 
-from kit.bootstrap import with_database
 from services.integrations.tests.github import workflow_run
 from services.integrations.tests.receivers import Hook, hook
+from tests.databases import rows
 from tests.e2e.test_github import Github, _at, github
 from tests.platform import Api, Platform, assert_problem, eventually, new_key, own_host
 
@@ -84,13 +83,7 @@ def test_what_a_rule_matches_is_told_once(api: Api, admin: Api, receiver: Hook) 
 
 def let_time_pass(platform: Platform, workspace: str) -> None:
     """What waits in that workspace is due now."""
-
-    async def work() -> None:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, "integrations"))
-        await connection.execute("UPDATE notifications SET due_at = now() WHERE workspace_id = $1", workspace)
-        await connection.close()
-
-    platform.run(work())
+    rows(platform, "integrations", "UPDATE notifications SET due_at = now() WHERE workspace_id = $1", workspace)
 
 
 def test_messages_are_gathered_where_the_channel_wants_it(

@@ -1,10 +1,12 @@
 """Secrets: set by the right people, used by the right services, read back by nobody."""
 
-import asyncpg
+import asyncio
+from typing import Any
+
 import pytest
 
-from kit.bootstrap import with_database
 from kit.errors import Forbidden, NotFound
+from tests.databases import rows
 from tests.e2e.test_settings import ALL_ROLES
 from tests.platform import Api, Platform, assert_problem, eventually, new_key
 from tests.service_identity import as_service, secret_value
@@ -124,22 +126,18 @@ def test_a_secret_of_the_platform(platform: Platform) -> None:
 
 
 def test_what_is_outdated_is_destroyed_and_each_use_recorded(platform: Platform) -> None:
-    async def rows(query: str, workspace: str) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, "platform"))
-        try:
-            return await connection.fetch(query, workspace)
-        finally:
-            await connection.close()
+    def of_workspace(query: str) -> list[Any]:
+        return rows(platform, "platform", query, api.workspace)
 
     with platform.api(("integration_admin",), subject="anna") as api:
         for number in range(4):
             api.post(f"{WORKSPACE}/payments.stripe", json={"value": f"v{number}"})
         secret_value(platform, "portal", api.workspace, "payments.stripe")
-        kept = platform.run(rows("SELECT version FROM secret_versions WHERE workspace_id = $1", api.workspace))
+        kept = of_workspace("SELECT version FROM secret_versions WHERE workspace_id = $1")
         assert sorted(row["version"] for row in kept) == [3, 4]
         # One data key for each, and the one for fingerprints.
-        assert len(platform.run(rows("SELECT FROM data_keys WHERE workspace_id = $1", api.workspace))) == 3
-        audited = platform.run(rows("SELECT * FROM audit_entries WHERE workspace_id = $1 ORDER BY id", api.workspace))
+        assert len(of_workspace("SELECT FROM data_keys WHERE workspace_id = $1")) == 3
+        audited = of_workspace("SELECT * FROM audit_entries WHERE workspace_id = $1 ORDER BY id")
         assert [row["subject"] for row in audited] == ["anna"] * 4 + ["service:portal"]
         assert {row["resource_id"] for row in audited} == {"payments.stripe"}
         assert audited[-1]["operation"].endswith("/FetchSecret")
@@ -147,7 +145,6 @@ def test_what_is_outdated_is_destroyed_and_each_use_recorded(platform: Platform)
 
 def test_a_running_service_uses_a_new_version_at_once(platform: Platform) -> None:
     """The reader of the kit, beside the running platform: it fetches once, and again only when it is told to."""
-    import asyncio
 
     from kit.announcements import Announcements
     from kit.calls import Services

@@ -1,6 +1,5 @@
 """A consumer dies at a named point while it takes an event, and is started again: the event takes effect once."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 import asyncpg
 import pytest
 
+from tests.databases import count
 from tests.faults.probe import CREATE_EFFECTS
 from tests.platform import Api, Platform, eventually
 
@@ -40,30 +40,25 @@ def probe(platform: Platform, group: str, crash_at: str = "") -> Iterator[subpro
         process.wait(10)
 
 
-def as_owner(platform: Platform, statement: str, *arguments: object) -> list[asyncpg.Record]:
-    async def run() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(platform.stack.database_url("portal", "owner"))
-        try:
-            return await connection.fetch(statement, *arguments)
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
-
-
 @pytest.fixture(scope="module", autouse=True)
 def effects_table(platform: Platform) -> None:
-    as_owner(platform, CREATE_EFFECTS)
+    """Of the owner of the service's tables, so that the service may write to it."""
+
+    async def create() -> None:
+        connection = await asyncpg.connect(platform.stack.database_url("portal", "owner"))
+        await connection.execute(CREATE_EFFECTS)
+        await connection.close()
+
+    platform.run(create())
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_an_event_takes_effect_once(platform: Platform, api: Api, point: str) -> None:
     group = f"probe-{point}"
-    count = "SELECT count(*) FROM probe_effects WHERE consumer = $1 AND ticket_id = $2"
+    query = "SELECT count(*) FROM probe_effects WHERE consumer = $1 AND ticket_id = $2"
 
     def effects(ticket: dict[str, object]) -> int:
-        [row] = as_owner(platform, count, group, ticket["id"])
-        return int(row["count"])
+        return count(platform, "portal", query, group, ticket["id"])
 
     with probe(platform, group, crash_at=point) as dying:
         ticket = api.new_ticket()

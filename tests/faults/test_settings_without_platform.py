@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from kit.bootstrap import with_database
+from tests.databases import rows
 from tests.e2e.test_settings import WORKSPACE, desk, reopen, resolved_ticket
 from tests.platform import Api, Platform, assert_problem, eventually
 
@@ -20,25 +19,16 @@ def api(platform: Platform) -> Iterator[Api]:
         yield api
 
 
-def saved_version(platform: Platform, workspace: str) -> int | None:
-    async def read() -> int | None:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, "ops"))
-        try:
-            version: int | None = await connection.fetchval(
-                "SELECT version FROM settings_copies WHERE workspace_id = $1", workspace
-            )
-            return version
-        finally:
-            await connection.close()
-
-    return asyncio.run(read())
+def saved_versions(platform: Platform, workspace: str) -> list[int]:
+    query = "SELECT version FROM settings_copies WHERE workspace_id = $1"
+    return [row["version"] for row in rows(platform, "ops", query, workspace)]
 
 
 def test_a_service_starts_with_its_last_known_settings(platform: Platform, api: Api) -> None:
     ticket = resolved_ticket(api)
     api.put(WORKSPACE, json=desk(0))
     eventually(lambda: reopen(api, ticket) == 409)
-    eventually(lambda: saved_version(platform, api.workspace) == 1)
+    eventually(lambda: saved_versions(platform, api.workspace) == [1])
     with platform.api(("data_admin", "ops_engineer")) as stranger:
         unknown = resolved_ticket(stranger)
         platform.kill("platform")
@@ -76,20 +66,12 @@ def test_a_service_that_never_knew_its_settings_says_that_it_cannot_start(tmp_pa
         # Another database that was migrated and never served: platform's own, seen as portal would.
         environment = {**ops, "DATABASE_URL": platform.stack.database_url("platform")}
         environment["DATABASE_RELAY_URL"] = platform.stack.database_url("platform", "relay")
-        asyncio.run(_forget_settings(platform))
+        rows(platform, "platform", "DELETE FROM settings_copies")
         code, output = asyncio.run(_start_portal(environment))
         assert code == 1
         assert "cannot start" in output
         assert "the platform's settings are not known" in output
         assert "Traceback" not in output
-
-
-async def _forget_settings(platform: Platform) -> None:
-    connection = await asyncpg.connect(with_database(platform.stack.admin_url, "platform"))
-    try:
-        await connection.execute("DELETE FROM settings_copies")
-    finally:
-        await connection.close()
 
 
 async def _start_portal(environment: dict[str, str]) -> tuple[int | None, str]:

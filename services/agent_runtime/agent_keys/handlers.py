@@ -5,7 +5,7 @@ from datetime import timedelta
 from kit import clock, ids
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.agent_runtime.v1 import agent_keys_pb2 as pb2
 from services.agent_runtime.agent_keys import keys, store
@@ -31,12 +31,7 @@ class AgentKeyHandlers:
         listing = Listing.of(request, pb2.AgentKey.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
         found = [key for row in rows if (key := store.key(row))]
-        return pb2.ListAgentKeysResponse(
-            data=[_message(each) for each in found],
-            page=page_of(listing, returned=len(found), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListAgentKeysResponse(**listing.answer([_message(each) for each in found], total))
 
     async def revoke_agent_key(self, request: pb2.RevokeAgentKeyRequest, work: UnitOfWork) -> pb2.AgentKey:
         """One that is revoked stays as it is. Raises NotFound."""

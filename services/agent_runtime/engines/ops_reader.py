@@ -105,7 +105,7 @@ def _rpcs(kind: str) -> KindRpcs:
 
 @cache
 def _kinds() -> dict[str, KindRpcs]:
-    rpcs = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+    rpcs = contract.by_name("ops")
     kinds = {}
     for name, rpc in rpcs.items():
         data = rpc.descriptor.output_type.fields_by_name.get("data")

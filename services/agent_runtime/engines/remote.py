@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
-import orjson
 
 from kit.database import DATABASE_ERRORS, Database, Session
 from kit.errors import Problem, Unavailable
@@ -19,15 +18,13 @@ from kit.outbound import Outbound, OutboundError, Refused, TooLong, Unreachable
 from kit.unit_of_work import unit_of_work
 from services.agent_runtime.engines.port import Agent, Failed, Outcome, Recorded, Task
 from services.agent_runtime.jobs import callers
-from services.agent_runtime.nodes import results, store
+from services.agent_runtime.nodes import calls, results, store
 from services.agent_runtime.nodes.limits import NodeLimits
 from services.agent_runtime.nodes.offer import Offer
 from services.agent_runtime.nodes.presence import Presence
 from services.agent_runtime.nodes.store import Node, RemoteRun
 from services.agent_runtime.reasoners.reasoner import Description
 
-_MOST_BYTES = 1024 * 1024
-_CANCEL_SECONDS = 5.0
 # How long it may take until it is recorded why a run was stopped here.
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.2
@@ -190,16 +187,8 @@ class RemoteEngine:
 
     async def _call(self, task: Task, placed: _Placed) -> Outcome | None:
         """What the node answers; None: it acknowledged, and will tell."""
-        url = f"{placed.node.base_url}/{placed.kind}s/{task.reasoner.name}"
         try:
-            answer = await self._outbound.post(
-                url,
-                orjson.dumps(task.input),
-                headers=_headers(task),
-                # The runtime stops it before that, with the right reason.
-                seconds=task.reasoner.timeout_seconds + 60,
-                most_bytes=_MOST_BYTES,
-            )
+            answer = await calls.begin(self._outbound, task, placed.node, placed.kind)
         except OutboundError as error:
             return await self._failed(task, placed, error)
         if answer.status == 202:
@@ -242,16 +231,8 @@ class RemoteEngine:
             await asyncio.sleep(_POLL_SECONDS)
         else:
             return
-        url = f"{placed.node.base_url}/_internal/executions/{task.lease}/cancel"
-        told = {"execution_id": task.lease, "workflow_id": task.execution_id, "reason": "cancelled"}
         try:
-            await self._outbound.post(
-                url,
-                orjson.dumps(told),
-                headers={**_headers(task), "x-agentfield-source": "opsfield"},
-                seconds=_CANCEL_SECONDS,
-                most_bytes=_MOST_BYTES,
-            )
+            await calls.cancel(self._outbound, task, placed.node)
         except OutboundError as error:
             log.info("agent was not told to stop", agent=placed.node.name, reason=str(error))
 
@@ -289,17 +270,3 @@ async def _state(session: Session, task: Task) -> tuple[RemoteRun | None, bool]:
     """The run, and whether it is still what its job waits for."""
     run = await store.run(session, task.lease)
     return run, run is not None and await store.counts_for_job(session, run)
-
-
-def _headers(task: Task) -> dict[str, str]:
-    """As AgentField sends them. The try is what the node knows as the execution: what it tells of an earlier one can
-    never count for a later."""
-    return {
-        "content-type": "application/json",
-        "x-execution-id": task.lease,
-        "x-run-id": task.execution_id,
-        "x-workflow-id": task.execution_id,
-        "x-session-id": task.workspace_id,
-        "x-correlation-id": task.correlation_id,
-        **({"traceparent": task.traceparent} if task.traceparent else {}),
-    }

@@ -5,7 +5,7 @@ from kit.call import Call
 from kit.calls import Passport, ServiceCall, Services
 from kit.database import Session
 from kit.errors import IllegalTransition, NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.agent_runtime.v1.runtime_pb2 import (
     Failure,
@@ -30,7 +30,7 @@ class FailureHandlers:
     """Failures of all services, and what can be done about them."""
 
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("workflow")}
+        rpcs = contract.by_name("workflow")
         self._outboxes = Outboxes(services)
         self._retry = ServiceCall(services, "workflow", rpcs["RetryExecution"])
 
@@ -42,13 +42,7 @@ class FailureHandlers:
             *map(_of_event, outboxes.events),
         ]
         data, total = memory_listing.page(failures, listing, texts=lambda each: (each.subject, each.reason))
-        return ListFailuresResponse(
-            data=data,
-            page=page_of(listing, returned=len(data), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-            unavailable=outboxes.unavailable,
-        )
+        return ListFailuresResponse(**listing.answer(data, total), unavailable=outboxes.unavailable)
 
     async def retry_outbox_failure(self, request: RetryOutboxFailureRequest, work: UnitOfWork) -> OutboxEvent:
         return await self._outboxes.retry(request.id, work)

@@ -42,7 +42,7 @@ class Outboxes:
     """Asks as the service that it is: whoever may see failures may not see all of an outbox."""
 
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by(_SERVICE)}
+        rpcs = contract.by_name(_SERVICE)
         others = [name for name in contract.SERVICES if name != _SERVICE]
         self._own = OutboxHandlers(_SERVICE)
         self._lists = self._calls(services, others, rpcs["ListOutboxEvents"])

@@ -1,7 +1,7 @@
 """The rpcs about queues and health."""
 
 from kit.database import Session
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from opsfield.agent_runtime.v1.runtime_pb2 import (
     GetRuntimeHealthRequest,
     ListQueuesRequest,
@@ -39,9 +39,4 @@ class QueueHandlers:
     async def list_queues(self, request: ListQueuesRequest, session: Session) -> ListQueuesResponse:
         listing = Listing.of(request, Queue.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return ListQueuesResponse(
-            data=[Queue(**row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return ListQueuesResponse(**listing.answer([Queue(**row) for row in rows], total))

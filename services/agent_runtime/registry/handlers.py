@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kit import structs
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from opsfield.agent_runtime.v1 import runtime_pb2
 from services.agent_runtime import memory_listing
 from services.agent_runtime.engines.engines import Engines
@@ -52,12 +52,7 @@ class RegistryHandlers:
         listing = Listing.of(request, runtime_pb2.RuntimeAgent.DESCRIPTOR)
         found = [_agent(each) for each in await self._engines.agents(session.call.workspace_id)]
         agents, total = memory_listing.page(found, listing, texts=_names)
-        return runtime_pb2.ListRuntimeAgentsResponse(
-            data=agents,
-            page=page_of(listing, returned=len(agents), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return runtime_pb2.ListRuntimeAgentsResponse(**listing.answer(agents, total))
 
 
 def depth_word(waiting: int) -> runtime_pb2.EngineStatus.Depth:

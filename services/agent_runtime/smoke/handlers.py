@@ -21,7 +21,7 @@ _MOST_AT_A_TIME = 2
 
 class SmokeHandlers:
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("workflow")}
+        rpcs = contract.by_name("workflow")
         self._execute = ServiceCall(services, "workflow", rpcs["ExecuteReasoner"], timeout=_SECONDS)
         self._get = ServiceCall(services, "workflow", rpcs["GetExecution"], timeout=_SECONDS)
         self._running = 0

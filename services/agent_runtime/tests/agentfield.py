@@ -19,7 +19,7 @@ from services.agent_runtime.jobs.consumers import WorkflowConsumer
 from services.agent_runtime.jobs.leases import JobSweep
 from services.agent_runtime.jobs.runtime import Runtime
 from services.agent_runtime.tests.control_plane import ControlPlane
-from services.agent_runtime.tests.workspace import eventually
+from tests.callers import eventually
 
 Admin = asyncpg.Connection
 GATEWAY = "http://gateway.test:8080/"

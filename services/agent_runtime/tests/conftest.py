@@ -10,11 +10,10 @@ import asyncpg
 import pytest
 
 from devstack.stack import Stack
-from kit.bootstrap import Passwords, bootstrap_database, with_database
+from kit.bootstrap import with_database
 from kit.calls import Services
 from kit.database import Database
 from kit.identity import Principal, TokenSigner
-from kit.migrate import upgrade
 from services.agent_runtime.engines.builtin import BuiltinEngine
 from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.engines.port import Task
@@ -40,9 +39,7 @@ TRIAL = "services.agent_runtime.tests.trial"
 async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Postgres with the runtime's database, made and migrated; no service."""
     async with Stack(tmp_path_factory.mktemp("bare-stack"), services=(), gateway=False) as stack:
-        password = stack.layout.database_password.read_text().strip()
-        await bootstrap_database(stack.admin_url, "agent-runtime", Passwords(password, password, password))
-        await upgrade("agent-runtime", stack.database_url("agent-runtime", "owner"))
+        await stack.prepare_database("agent-runtime")
         yield stack
 
 

@@ -17,7 +17,7 @@ from services.agent_runtime.agent_keys.handlers import AgentKeyHandlers
 from services.agent_runtime.engines.engines import Engines
 from services.agent_runtime.nodes.handlers import NodeHandlers
 from services.agent_runtime.nodes.nodes import Nodes
-from services.agent_runtime.tests.workspace import eventually
+from tests.callers import eventually
 
 Json = dict[str, Any]
 # Status and body of an answer; None: the connection is closed without one.

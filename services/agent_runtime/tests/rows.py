@@ -36,7 +36,7 @@ MESSAGES: Mapping[str, type[Message]] = {
     "tickets": Ticket,
     "time-entries": TimeEntry,
 }
-RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+RPCS = contract.by_name("ops")
 
 
 def uid(number: int) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
-import pytest
 from google.protobuf.message import Message
 
 from devstack.stack import Stack
@@ -17,7 +16,7 @@ from kit.errors import Problem
 from kit.identity import Principal, TokenVerifier
 from opsfield.agent_runtime.v1 import runtime_pb2
 
-RPCS = {rpc.name: rpc for rpc in contract.owned_by("agent-runtime")}
+RPCS = contract.by_name("agent-runtime")
 
 
 @dataclass
@@ -94,13 +93,3 @@ def _behavior(answer: Answer, verifier: TokenVerifier) -> Callable[[Any, Any], A
         return message.SerializeToString()
 
     return behave
-
-
-@asynccontextmanager
-async def refused(status: int, code: str | None = None) -> AsyncIterator[None]:
-    """The block must end in a problem of this HTTP status and code."""
-    with pytest.raises(Problem) as problem:
-        yield
-    assert problem.value.status == status, problem.value.detail
-    if code is not None:
-        assert problem.value.code == code

@@ -10,8 +10,8 @@ from kit.errors import Problem
 from opsfield.agent_runtime.v1 import nodes_pb2
 from services.agent_runtime.nodes.limits import NodeLimits
 from services.agent_runtime.tests.nodes import a_node, raw, says
-from services.agent_runtime.tests.services import refused
 from services.agent_runtime.tests.workspace import Start
+from tests.callers import refused
 
 
 async def test_of_a_key_only_a_hash_is_stored(start: Start, workspace_of: Any, agents_of: Any, admin: Any) -> None:

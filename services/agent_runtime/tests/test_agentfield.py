@@ -8,7 +8,8 @@ from opsfield.workflow.v1.dispatch_pb2 import ExecutionCalledBack
 from services.agent_runtime.engines.agentfield import waits
 from services.agent_runtime.tests.agentfield import Admin, Run, begun, is_not, is_so, looked, none_open, open_runs
 from services.agent_runtime.tests.control_plane import ControlPlane
-from services.agent_runtime.tests.workspace import Json, Workspace, eventually
+from services.agent_runtime.tests.workspace import Json, Workspace
+from tests.callers import eventually
 
 
 @pytest.fixture

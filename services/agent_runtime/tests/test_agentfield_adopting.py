@@ -11,7 +11,8 @@ from services.agent_runtime.engines.port import Task
 from services.agent_runtime.reasoners.reasoner import Description
 from services.agent_runtime.tests.agentfield import Admin, Run, begun, is_so
 from services.agent_runtime.tests.control_plane import ControlPlane
-from services.agent_runtime.tests.workspace import Json, Workspace, eventually
+from services.agent_runtime.tests.workspace import Json, Workspace
+from tests.callers import eventually
 
 
 async def _left_running(run: Run, workspace_of: Any, control_plane: ControlPlane) -> tuple[str, str, str]:

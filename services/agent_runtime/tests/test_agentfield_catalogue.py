@@ -13,7 +13,8 @@ from services.agent_runtime.engines.agentfield.client import ControlPlane as Cli
 from services.agent_runtime.engines.agentfield.engine import AgentFieldEngine
 from services.agent_runtime.tests.agentfield import Run, is_not, is_so
 from services.agent_runtime.tests.control_plane import ControlPlane, capability
-from services.agent_runtime.tests.workspace import Json, eventually
+from services.agent_runtime.tests.workspace import Json
+from tests.callers import eventually
 
 
 def catalogue(*capabilities: Json) -> Catalogue:

@@ -8,7 +8,8 @@ import asyncpg
 
 from kit.unit_of_work import unit_of_work
 from services.agent_runtime.jobs import callers, store
-from services.agent_runtime.tests.workspace import STARTED, Start, Workspace, eventually, is_gone, pid_in
+from services.agent_runtime.tests.workspace import STARTED, Start, Workspace, is_gone, pid_in
+from tests.callers import eventually
 
 
 async def test_one_that_waits_never_runs(start: Start, workspace_of: Any, tmp_path: Path) -> None:

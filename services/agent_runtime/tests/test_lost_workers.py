@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 
 from kit.database import Database, relay_connection
-from services.agent_runtime.tests.workspace import STARTED, Start, eventually, is_gone, pid_in
+from services.agent_runtime.tests.workspace import STARTED, Start, is_gone, pid_in
+from tests.callers import eventually
 
 
 async def test_a_worker_that_is_killed_is_replaced_and_its_job_run_again(

@@ -5,8 +5,8 @@ from typing import Any
 
 from services.agent_runtime.nodes.limits import NodeLimits
 from services.agent_runtime.tests.nodes import a_node, says
-from services.agent_runtime.tests.services import refused
-from services.agent_runtime.tests.workspace import Start, eventually
+from services.agent_runtime.tests.workspace import Start
+from tests.callers import eventually, refused
 
 SOON = NodeLimits(silence_seconds=4)
 

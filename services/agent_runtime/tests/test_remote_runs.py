@@ -8,8 +8,8 @@ import pytest
 from kit.database import relay_connection
 from services.agent_runtime.nodes.limits import NodeLimits
 from services.agent_runtime.tests.nodes import ACKNOWLEDGED, a_node, says
-from services.agent_runtime.tests.services import refused
 from services.agent_runtime.tests.workspace import STARTED, Start
+from tests.callers import refused
 
 
 async def test_a_node_is_called_as_agentfield_calls_it(start: Start, workspace_of: Any, agents_of: Any) -> None:

@@ -10,8 +10,9 @@ from opsfield.agent_runtime.v1.runtime_pb2 import EngineStatus, Failure, JobFail
 from opsfield.common.v1.outbox_pb2 import ListOutboxEventsResponse, OutboxEvent
 from opsfield.workflow.v1.executions_pb2 import Execution
 from services.agent_runtime.registry.handlers import depth_word
-from services.agent_runtime.tests.services import Asked, Caller, played, refused
+from services.agent_runtime.tests.services import Asked, Caller, played
 from services.agent_runtime.tests.workspace import Workspace
+from tests.callers import refused
 
 OTHERS = ("integrations", "ops", "portal", "telemetry", "workflow")
 FAIL_EVENT = """

@@ -24,6 +24,7 @@ from kit.unit_of_work import unit_of_work
 from opsfield.agent_runtime.v1.outcomes_pb2 import ExecutionFinished, ExecutionStarted
 from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled, ExecutionRequested
 from services.agent_runtime.jobs.consumers import WorkflowConsumer
+from tests.callers import eventually
 
 Json = dict[str, Any]
 # Runs a runtime for the length of a block: the fixture `start` says what it takes.
@@ -124,15 +125,6 @@ def through(stack: Stack) -> Callable[[Any, Call], Awaitable[None]]:
             await stop(producer)
 
     return tell
-
-
-async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
-    """The first answer that is true."""
-    deadline = monotonic() + seconds
-    while not (found := await look()):
-        assert monotonic() < deadline, "it never came"
-        await asyncio.sleep(0.02)
-    return found
 
 
 async def pid_in(mark: Path) -> int:

@@ -3,7 +3,7 @@
 from kit.database import Session
 from kit.errors import FieldError, Invalid, NotFound
 from kit.live_settings import SettingsReader
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.integrations.v1 import accounting_pb2 as pb2
 from opsfield.integrations.v1.jobs_pb2 import Job as JobMessage
@@ -56,12 +56,7 @@ class AccountingHandlers:
     ) -> pb2.ListAccountingConflictsResponse:
         listing = Listing.of(request, pb2.AccountingConflict.DESCRIPTOR)
         rows, total = await conflicts.LISTING.page(session, listing)
-        return pb2.ListAccountingConflictsResponse(
-            data=[_conflict(dict(row)) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListAccountingConflictsResponse(**listing.answer([_conflict(dict(row)) for row in rows], total))
 
     async def dismiss_accounting_conflict(
         self, request: pb2.DismissAccountingConflictRequest, work: UnitOfWork
@@ -77,12 +72,7 @@ class AccountingHandlers:
     ) -> pb2.ListJournalLinesResponse:
         listing = Listing.of(request, pb2.JournalLine.DESCRIPTOR)
         rows, total = await journal.LINES.page(session, listing)
-        return pb2.ListJournalLinesResponse(
-            data=[pb2.JournalLine(**row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListJournalLinesResponse(**listing.answer([pb2.JournalLine(**row) for row in rows], total))
 
     async def _use(self, work: UnitOfWork, upload_id: str, provider: str) -> None:
         """The upload is read by a job from now on. Raises Invalid for what is no bank's file for the journal."""

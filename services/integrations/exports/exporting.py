@@ -11,7 +11,7 @@ from kit.database import Database
 from kit.errors import Invalid
 from services.integrations.exports.writing import TextWriter, Writer
 from services.integrations.files import Files
-from services.integrations.jobs import callers, store
+from services.integrations.jobs import callers, pieces
 from services.integrations.jobs.rules import MOST_PART_BYTES
 from services.integrations.jobs.steps import Step
 from services.integrations.jobs.store import Gain, Job
@@ -64,7 +64,7 @@ class Export:
         from services.integrations.exports.parquet import footer_of, footer_size
 
         async with self._database.read(callers.of_job(job)) as session:
-            paths = await store.all_pieces(session, job.id)
+            paths = await pieces.of_all_parts(session, job.id)
         for path in paths:
             end = await self._files.get_end(path, _END_BYTES)
             if (size := footer_size(end)) > len(end):

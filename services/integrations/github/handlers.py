@@ -6,7 +6,7 @@ from kit.database import Session
 from kit.errors import Malformed, NotFound
 from kit.live_settings import SettingsReader
 from kit.logs import get_logger
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.integrations.v1.github_pb2 import (
     GithubDelivery,
@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 class GithubHandlers:
-    """That GitHub signed the body, and whose it is, is known by now (kit/rpc.py)."""
+    """That GitHub signed the body, and whose it is, is known by now (kit/webhooks.py)."""
 
     def __init__(self, settings: SettingsReader) -> None:
         self._settings = settings
@@ -69,12 +69,7 @@ class GithubHandlers:
     ) -> ListGithubDeliveriesResponse:
         listing = Listing.of(request, GithubDelivery.DESCRIPTOR)
         rows, total = await store.DELIVERIES.page(session, listing)
-        return ListGithubDeliveriesResponse(
-            data=[GithubDelivery(**row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return ListGithubDeliveriesResponse(**listing.answer([GithubDelivery(**row) for row in rows], total))
 
 
 def _delivery(body: bytes) -> Json:

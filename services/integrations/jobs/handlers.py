@@ -4,14 +4,14 @@ from google.api.httpbody_pb2 import HttpBody
 
 from kit.database import Session
 from kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.integrations.v1 import jobs_pb2 as pb2
 from opsfield.integrations.v1.jobs_pb2 import ColumnMapping
 from services.integrations.files import Files
 from services.integrations.imports.profiles.all import PROFILES
 from services.integrations.imports.profiles.profile import Profile
-from services.integrations.jobs import requests, rules, store
+from services.integrations.jobs import pieces, requests, rules, store
 from services.integrations.jobs.links import Links
 from services.integrations.jobs.store import Job
 from services.integrations.ops_kinds import all_kinds
@@ -69,12 +69,7 @@ class JobHandlers:
     async def list_jobs(self, request: pb2.ListJobsRequest, session: Session) -> pb2.ListJobsResponse:
         listing = Listing.of(request, pb2.Job.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return pb2.ListJobsResponse(
-            data=[self._linked(store.of_row(row), session) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListJobsResponse(**listing.answer([self._linked(store.of_row(row), session) for row in rows], total))
 
     async def get_job(self, request: pb2.GetJobRequest, session: Session) -> pb2.Job:
         return self._linked(_found(await store.get(session, request.id), request.id), session)
@@ -103,7 +98,7 @@ class JobHandlers:
         job = _found(await store.get(session, job_id), job_id)
         if job.files_removed_at is not None:
             raise NotFound(f"The artifact was removed on {job.files_removed_at:%Y-%m-%d}.", code="files-removed")
-        paths = await store.pieces(session, job_id, request.part)
+        paths = await pieces.of_part(session, job_id, request.part)
         if not paths:
             raise NotFound(f"The artifact has {job.artifact_parts} parts, counted from 0.")
         data = b"".join([await self._files.get(path) for path in paths])

@@ -14,14 +14,14 @@ from kit.unit_of_work import UnitOfWork
 
 RelayConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_COLUMNS = """workspace_id, id, type::text AS type, kind, format::text AS format, status::text AS status, upload_id,
+COLUMNS = """workspace_id, id, type::text AS type, kind, format::text AS format, status::text AS status, upload_id,
 mapping, external_id_column, dry_run, q, rows_done, rows_total, rows_failed, rows_created, rows_updated, retry_count,
 error_code, error_message, cancel_requested, progress, sending, tries, lease, artifact_parts, artifact_filled,
 correlation_id, created_at, created_by, queued_at, started_at, completed_at, files_removed_at,
 profile, time_zone, defaults, provider"""
 LISTING = TableListing(
     "jobs",
-    _COLUMNS,
+    COLUMNS,
     search="lower(kind || ' ' || created_by || ' ' || coalesce(error_code || ' ' || error_message, ''))",
     nullable=frozenset({"started_at", "completed_at"}),
 )
@@ -34,9 +34,9 @@ WHERE status IN ('queued', 'running') GROUP BY status
 _ADD = f"""
 INSERT INTO jobs (workspace_id, id, type, kind, format, upload_id, mapping, external_id_column, dry_run, q,
     provider, profile, time_zone, defaults, correlation_id, created_at, created_by, queued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16) RETURNING {_COLUMNS}
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16) RETURNING {COLUMNS}
 """
-_GET = f"SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND id = $2"
+_GET = f"SELECT {COLUMNS} FROM jobs WHERE workspace_id = $1 AND id = $2"
 _LOCK = f"{_GET} FOR UPDATE"
 _LOCK_LEASED = f"{_GET} AND lease = $3 FOR UPDATE"
 # One job of a workspace at a time, so that none changes the external ids which another has just looked up. Those who
@@ -47,7 +47,7 @@ UPDATE jobs SET status = 'running', lease = $3, lease_until = now() + make_inter
     started_at = coalesce(started_at, $5)
 WHERE workspace_id = $1 AND id = $2 AND (status = 'queued' OR status = 'running' AND lease_until < now())
 AND NOT EXISTS (SELECT FROM jobs AS other WHERE other.workspace_id = $1 AND other.id <> $2 AND other.status = 'running')
-RETURNING {_COLUMNS}
+RETURNING {COLUMNS}
 """
 _EXTEND = """
 UPDATE jobs SET lease_until = now() + make_interval(secs => $4)
@@ -62,21 +62,18 @@ _ADVANCE = f"""
 UPDATE jobs SET progress = $3, rows_done = rows_done + $4, rows_failed = rows_failed + $5,
     rows_created = rows_created + $6, rows_updated = rows_updated + $7, rows_total = coalesce($8, rows_total),
     artifact_parts = $9, artifact_filled = $10, sending = NULL, tries = 1
-WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
+WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
 """
 _END = f"""
 UPDATE jobs SET status = $3, error_code = $4, error_message = $5, completed_at = $6, lease = NULL, lease_until = NULL
-WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
+WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
 """
 _REQUEUE = f"""
 UPDATE jobs SET status = 'queued', retry_count = retry_count + 1, error_code = NULL, error_message = NULL,
     completed_at = NULL, cancel_requested = false, queued_at = $3, tries = 0
-WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
+WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
 """
-_REQUEST_CANCEL = f"UPDATE jobs SET cancel_requested = true WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}"
-_ADD_PIECE = """
-INSERT INTO job_artifact_pieces (workspace_id, job_id, part, number, path) VALUES ($1, $2, $3, $4, $5)
-"""
+_REQUEST_CANCEL = f"UPDATE jobs SET cancel_requested = true WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}"
 _UNDER_WAY = """
 SELECT id::text FROM jobs WHERE workspace_id = $1 AND kind = $2 AND status IN ('queued', 'running') LIMIT 1
 """
@@ -85,27 +82,6 @@ SELECT (array_agg(id::text ORDER BY created_at DESC, id DESC))[1] AS job_id,
     max(started_at) FILTER (WHERE status = 'succeeded') AS succeeded_at
 FROM jobs WHERE workspace_id = $1 AND provider = $2
 """
-_PIECES = """
-SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 AND part = $3 ORDER BY number
-"""
-_ALL_PIECES = """
-SELECT path FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2 ORDER BY part, number
-"""
-
-_OLDEST_WITH_FILES = f"""
-SELECT {_COLUMNS} FROM jobs WHERE workspace_id = $1 AND files_removed_at IS NULL AND completed_at <= $2
-ORDER BY completed_at LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
-_DELETE_PIECES = "DELETE FROM job_artifact_pieces WHERE workspace_id = $1 AND job_id = $2"
-_FORGET_FILES = """
-UPDATE jobs SET files_removed_at = $3, artifact_parts = 0, artifact_filled = 0 WHERE workspace_id = $1 AND id = $2
-"""
-# Of all workspaces, as the relay's role: those with jobs that ended so many `days` before $1.
-DUE = """
-SELECT DISTINCT workspace_id FROM jobs
-WHERE files_removed_at IS NULL AND completed_at <= $1::timestamptz - make_interval(days => {days})
-"""
-
 # Of all workspaces, as the relay's role: one of each in which none is being worked on.
 _OPEN = """
 SELECT DISTINCT ON (workspace_id) workspace_id, id::text AS id, queued_at FROM jobs
@@ -272,32 +248,6 @@ async def under_way(work: UnitOfWork, kind: str) -> str | None:
 
 async def request_cancel(work: UnitOfWork, job: Job) -> Job:
     return _sure(await work.fetchrow(_REQUEST_CANCEL, job.workspace_id, job.id))
-
-
-async def add_piece(work: UnitOfWork, job: Job, *, part: int, number: int, path: str) -> None:
-    """The next piece of the job's artifact: numbers grow within a part."""
-    await work.execute(_ADD_PIECE, job.workspace_id, job.id, part, number, path)
-
-
-async def pieces(session: Session, job_id: str, part: int) -> list[str]:
-    """Where the pieces of a part lie, in order."""
-    return [row["path"] for row in await session.fetch(_PIECES, session.call.workspace_id, job_id, part)]
-
-
-async def all_pieces(session: Session, job_id: str) -> list[str]:
-    """Where the pieces of all parts lie, in order."""
-    return [row["path"] for row in await session.fetch(_ALL_PIECES, session.call.workspace_id, job_id)]
-
-
-async def lock_oldest_with_files(work: UnitOfWork, before: datetime) -> Job | None:
-    """One that ended before then, whose files are there still."""
-    return _job(await work.fetchrow(_OLDEST_WITH_FILES, work.call.workspace_id, before))
-
-
-async def forget_files(work: UnitOfWork, job: Job) -> None:
-    """The job has none any more. It is locked."""
-    await work.execute(_DELETE_PIECES, job.workspace_id, job.id)
-    await work.execute(_FORGET_FILES, job.workspace_id, job.id, work.now)
 
 
 async def waiting(connection: RelayConnection) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from kit.database import Database
 from kit.sweeping import Sweep
 from kit.unit_of_work import unit_of_work
 from services.integrations.files import Files
-from services.integrations.jobs import callers, store
+from services.integrations.jobs import callers, pieces
 from services.integrations.jobs.worker import artifact_folder
 
 
@@ -17,11 +17,11 @@ def file_sweep(database: Database, relay_url: str, files: Files, *, days: int) -
     async def forget_job(workspace_id: str) -> bool:
         call = callers.of_workspace(workspace_id, "sweep jobs")
         async with unit_of_work(database, call, service=callers.SERVICE) as work:
-            job = await store.lock_oldest_with_files(work, work.now - kept)
+            job = await pieces.lock_oldest_job(work, work.now - kept)
             if job is None:
                 return False
             await files.delete(artifact_folder(job))
-            await store.forget_files(work, job)
+            await pieces.forget(work, job)
         return True
 
-    return Sweep("files of jobs", relay_url, store.DUE.format(days=days), forget_job)
+    return Sweep("files of jobs", relay_url, pieces.DUE.format(days=days), forget_job)

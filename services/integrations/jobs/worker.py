@@ -10,7 +10,7 @@ from kit.database import DATABASE_ERRORS, Database, relay_connection
 from kit.errors import Problem, TooManyRequests
 from kit.unit_of_work import unit_of_work
 from services.integrations.files import Files
-from services.integrations.jobs import callers, rules, store
+from services.integrations.jobs import callers, pieces, rules, store
 from services.integrations.jobs.callers import SERVICE
 from services.integrations.jobs.steps import JobFailedError, LeaseLostError, Run, Step
 from services.integrations.jobs.store import Job
@@ -176,7 +176,7 @@ class Worker:
             parts, filled = current.artifact_parts, current.artifact_filled
             for path, piece in zip(paths, step.pieces, strict=True):
                 parts, start = rules.place(parts, filled, len(piece))
-                await store.add_piece(work, current, part=parts - 1, number=start, path=path)
+                await pieces.add(work, current, part=parts - 1, number=start, path=path)
                 filled = start + len(piece)
             if step.record is not None:
                 await step.record(work, current)

@@ -4,7 +4,7 @@ from typing import Any
 
 from kit.database import Session
 from kit.errors import FieldError, Invalid, NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.secrets import SecretReader
 from kit.unit_of_work import UnitOfWork
 from opsfield.integrations.v1.notifications_pb2 import (
@@ -33,12 +33,7 @@ class NotificationHandlers:
     ) -> ListNotificationsResponse:
         listing = Listing.of(request, Notification.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return ListNotificationsResponse(
-            data=[_message(dict(row)) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return ListNotificationsResponse(**listing.answer([_message(dict(row)) for row in rows], total))
 
     async def test_notification(self, request: TestNotificationRequest, work: UnitOfWork) -> NotificationReceipt:
         """The key is claimed first, so that of two calls with one key one sends."""

@@ -1,8 +1,9 @@
 """The integrations service as it runs: a process of its own beside ops and platform, a real PostgreSQL and a real
 Kafka broker."""
 
+import json
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 import asyncpg
 import grpc
@@ -12,11 +13,16 @@ from devstack.stack import Stack
 from kit.bootstrap import with_database
 from kit.database import Database
 from kit.identity import Principal, TokenSigner
+from opsfield.platform.v1 import secrets_pb2, settings_pb2
+from opsfield.platform.v1.settings_pb2 import Accounting
+from services.integrations.tests.books import Desk
 from services.integrations.tests.caller import Caller
-from services.integrations.tests.fake_books import serving
+from services.integrations.tests.fake_books import FakeBooks, serving
 from services.integrations.tests.fake_quickbooks import FakeQuickBooks
 from services.integrations.tests.fake_xero import FakeXero
 
+PROVIDERS = {"quickbooks": Accounting.QUICKBOOKS, "xero": Accounting.XERO}
+Connect = Callable[[FakeBooks], Awaitable[Desk]]
 SERVICES = ("integrations", "ops", "platform")
 # A job whose worker was killed is taken over soon. Books of others are on loopback, once there is a stack.
 QUICK = {"JOB_LEASE_SECONDS": "2"}
@@ -75,6 +81,26 @@ def integrations(callers: Mapping[str, Caller]) -> Caller:
 @pytest.fixture
 def ops(callers: Mapping[str, Caller]) -> Caller:
     return callers["ops"]
+
+
+@pytest.fixture
+def connect(callers: Mapping[str, Caller]) -> Connect:
+    """Makes the books of others, with nothing in them, those of the workspace."""
+
+    async def connected(fake: FakeBooks) -> Desk:
+        fake.empty()
+        key = f"accounting.{fake.provider}"
+        secret = secrets_pb2.SetWorkspaceSecretRequest(key=key, value=json.dumps(fake.secret))
+        await callers["platform"].call("SetWorkspaceSecret", secret)
+        settings = settings_pb2.ReplaceWorkspaceSettingsRequest()
+        accounting = settings.settings.accounting
+        accounting.provider = PROVIDERS[fake.provider]
+        accounting.tax_codes.append(f"20={fake.tax_code}")
+        accounting.revenue_account, accounting.bank_account = "200", "090"
+        await callers["platform"].call("ReplaceWorkspaceSettings", settings)
+        return Desk(callers["ops"], callers["integrations"])
+
+    return connected
 
 
 @pytest.fixture

@@ -16,9 +16,13 @@ Json = dict[str, Any]
 
 class FakeBooks:
     """`faults`: what befalls the next requests that create or change something of a kind: "429" and "401" keep it from
-    being done, "drop" lets it be done and loses the answer. `taken`: how often what was done."""
+    being done, "drop" lets it be done and loses the answer. `taken`: how often what was done. `kinds`: what they call
+    customers, invoices and payments; `tax_code`: what they call 20 %."""
 
-    account = "4620816365"
+    provider: str
+    account: str
+    kinds: tuple[str, str, str]
+    tax_code: str
 
     def __init__(self) -> None:
         self.port = 0
@@ -53,6 +57,31 @@ class FakeBooks:
 
     def fault(self, kind: str) -> str | None:
         return self.faults.get(kind, []).pop(0) if self.faults.get(kind) else None
+
+    @property
+    def secret(self) -> Json:
+        """What connects us, but for which company it is."""
+        return {"clientId": "our-id", "clientSecret": "our-secret", "refreshToken": "refresh-0"}
+
+    def pay(self, invoice_id: str, amount: str) -> Json:
+        """As a bookkeeper does it there."""
+        raise NotImplementedError
+
+    def take_back(self, payment_id: str) -> None:
+        """A payment, as a bookkeeper does it there."""
+        raise NotImplementedError
+
+    def take_number(self, number: str) -> None:
+        """Write an invoice over 1 EUR of that number, to a customer who is called Acme."""
+        raise NotImplementedError
+
+    def invoices(self) -> dict[str, tuple[str, Decimal]]:
+        """By number: the id and the total."""
+        raise NotImplementedError
+
+    def payments(self) -> dict[str, Decimal]:
+        """What those come to that count, by id."""
+        raise NotImplementedError
 
     def answer(
         self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes

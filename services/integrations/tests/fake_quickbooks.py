@@ -18,6 +18,15 @@ _CONDITION = re.compile(r"([\w.]+) (=|>=) '((?:[^'\\]|\\.)*)'(?: AND )?")
 
 
 class FakeQuickBooks(FakeBooks):
+    provider = "quickbooks"
+    account = "4620816365"
+    kinds = ("Customer", "Invoice", "Payment")
+    tax_code = "5"
+
+    @property
+    def secret(self) -> Json:
+        return {**super().secret, "realmId": self.account}
+
     def empty(self) -> None:
         super().empty()
         self.kept: dict[str, dict[str, Json]] = {
@@ -45,8 +54,20 @@ class FakeQuickBooks(FakeBooks):
         stamp = {"LastUpdatedTime": _now()}
         self.deleted.append((kind, {"Id": found["Id"], "status": "Deleted", "domain": "QBO", "MetaData": stamp}))
 
+    def take_back(self, payment_id: str) -> None:
+        self.delete("Payment", payment_id)
+
+    def take_number(self, number: str) -> None:
+        customer = self.make("Customer", DisplayName="Acme")
+        self.make("Invoice", DocNumber=number, TotalAmt=1, CustomerRef={"value": customer["Id"]})
+
+    def invoices(self) -> dict[str, tuple[str, Decimal]]:
+        return {each["DocNumber"]: (each["Id"], Decimal(each["TotalAmt"])) for each in self.kept["Invoice"].values()}
+
+    def payments(self) -> dict[str, Decimal]:
+        return {each["Id"]: Decimal(each["TotalAmt"]) for each in self.kept["Payment"].values()}
+
     def pay(self, invoice_id: str, amount: str) -> Json:
-        """As a bookkeeper does it there."""
         invoice = self.kept["Invoice"][invoice_id]
         return self.make(
             "Payment",

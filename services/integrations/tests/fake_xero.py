@@ -16,7 +16,14 @@ _TIME = re.compile(r"/Date\((\d+)")
 
 
 class FakeXero(FakeBooks):
+    provider = "xero"
     account = "45e4708e-d862-4111-ab3a-dd8cd03913e1"
+    kinds = ("Contacts", "Invoices", "Payments")
+    tax_code = "OUTPUT2"
+
+    @property
+    def secret(self) -> Json:
+        return {**super().secret, "tenantId": self.account}
 
     def empty(self) -> None:
         super().empty()
@@ -30,8 +37,31 @@ class FakeXero(FakeBooks):
     def change(self, kind: str, external_id: str, **fields: Any) -> None:
         self._keep(kind, {**self.kept[kind][external_id], **fields})
 
+    def take_back(self, payment_id: str) -> None:
+        self.change("Payments", payment_id, Status="DELETED")
+
+    def take_number(self, number: str) -> None:
+        contact = {"ContactID": str(self.make("Contacts", Name="Acme")["ContactID"])}
+        self.make("Invoices", InvoiceNumber=number, Total=1, Contact=contact, CurrencyCode="EUR", Status="AUTHORISED")
+
+    def invoices(self) -> dict[str, tuple[str, Decimal]]:
+        """What is void there keeps its total, but counts no more."""
+        return {
+            each["InvoiceNumber"]: (
+                each["InvoiceID"],
+                Decimal(0) if each.get("Status") == "VOIDED" else Decimal(each["Total"]),
+            )
+            for each in self.kept["Invoices"].values()
+        }
+
+    def payments(self) -> dict[str, Decimal]:
+        return {
+            each["PaymentID"]: Decimal(each["Amount"])
+            for each in self.kept["Payments"].values()
+            if each["Status"] == "AUTHORISED"
+        }
+
     def pay(self, invoice_id: str, amount: str) -> Json:
-        """As a bookkeeper does it there."""
         return self.make("Payments", **_payment(invoice_id, amount, "2026-02-20", "cheque 7"))
 
     def answer(

@@ -24,8 +24,9 @@ from services.integrations.jobs import store
 from services.integrations.jobs.steps import Step
 from services.integrations.jobs.store import Gain
 from services.integrations.jobs.worker import Worker
-from services.integrations.tests.caller import Caller, eventually
+from services.integrations.tests.caller import Caller
 from services.integrations.tests.conftest import QUICK
+from tests.callers import eventually
 
 Admin: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

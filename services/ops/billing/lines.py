@@ -1,6 +1,6 @@
 """The lines of invoices, quotes and contracts: checked, priced, totalled. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,8 @@ from services.ops.billing import money
 Line = dict[str, Any]
 
 _PERCENTAGES = {"discount_percent": "discountPercent", "tax_percent": "taxPercent"}
+# What an invoice's line has of the one that it comes from.
+_BILLED = ("description", "quantity", "unit_price", "discount_percent", "tax_percent")
 
 
 def price(row: dict[str, Any], counts: Callable[[Line], bool] = lambda line: True) -> None:
@@ -36,6 +38,20 @@ def total_of(lines: list[Line], currency: str, counts: Callable[[Line], bool]) -
     """What the lines that count come to."""
     amounts = money.sum_of(money.amounts_of(line, currency) for line in lines if counts(line))
     return money.written(amounts.total, currency)
+
+
+def draft_invoice(source: dict[str, Any], lines: Iterable[Line]) -> dict[str, Any]:
+    """A draft over lines of a contract or quote, for its client, in its currency."""
+    return {
+        "client_id": source["client_id"],
+        "status": "draft",
+        "currency": source["currency"],
+        "lines": [{**{name: line[name] for name in _BILLED if name in line}, "time_entry_ids": []} for line in lines],
+        "notes": None,
+        "terms": None,
+        "due_on": None,
+        "void_reason": None,
+    }
 
 
 def time_entries(lines: list[Line]) -> list[tuple[str, str]]:

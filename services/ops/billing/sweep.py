@@ -5,17 +5,17 @@ database role that may see just that; what is done about it is done in one works
 caller's changes, and each row is locked and looked at again before it changes.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
 
 from kit import clock, ids
 from kit.call import Call
-from kit.database import DATABASE_ERRORS, Database, relay_connection
+from kit.database import DATABASE_ERRORS, Database
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.logs import get_logger
+from kit.sweeping import Sweep
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.ops.billing.contracts.recurring import invoice_due_periods
 from services.ops.billing.contracts.store import due as due_contracts
@@ -26,52 +26,39 @@ _SERVICE = "ops"
 _SUBJECT = "sweep:billing"
 _PAUSE_SECONDS = 60
 _MOST_CONTRACTS = 1000
+_TODAY = "($1::timestamptz AT TIME ZONE 'UTC')::date"
 
 # Columns and conditions as the migrations grant and index them.
-_WORKSPACES = """
+_WORKSPACES = f"""
 SELECT workspace_id FROM invoices
-WHERE status IN ('issued', 'partially_paid') AND overdue_since IS NULL AND balance > 0 AND due_on < $1
+WHERE status IN ('issued', 'partially_paid') AND overdue_since IS NULL AND balance > 0 AND due_on < {_TODAY}
     AND deleted_at IS NULL
-UNION SELECT workspace_id FROM quotes WHERE status = 'sent' AND valid_until < $1 AND deleted_at IS NULL
+UNION SELECT workspace_id FROM quotes WHERE status = 'sent' AND valid_until < {_TODAY} AND deleted_at IS NULL
 UNION SELECT workspace_id FROM contracts
-WHERE status = 'active' AND next_invoice_on <= $1 AND next_invoice_on <= coalesce(ends_on, $1) AND deleted_at IS NULL
+WHERE status = 'active' AND next_invoice_on <= {_TODAY} AND next_invoice_on <= coalesce(ends_on, {_TODAY})
+    AND deleted_at IS NULL
 UNION SELECT workspace_id FROM contracts
-WHERE status IN ('active', 'suspended') AND ends_on < $1 AND deleted_at IS NULL
+WHERE status IN ('active', 'suspended') AND ends_on < {_TODAY} AND deleted_at IS NULL
 ORDER BY workspace_id
 """
 
 log = get_logger(__name__)
 
 
-class BillingSweep:
-    """`database` is the service's own, as its app role; `relay_url` the same as its relay role. Run with `run()` until
-    cancelled."""
+def billing_sweep(database: Database, relay_url: str) -> Sweep:
+    """The sweep that does it."""
+    return Sweep("billing", relay_url, _WORKSPACES, _Biller(database).do_all, pause=_PAUSE_SECONDS)
 
-    def __init__(self, database: Database, relay_url: str) -> None:
+
+class _Biller:
+    """Trouble with one thing is logged and keeps no other from its turn."""
+
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._relay_url = relay_url
 
-    async def run(self) -> None:
-        """Never returns; what goes wrong is logged, and tried again a minute later."""
-        while True:
-            try:
-                await self.once()
-            except DATABASE_ERRORS as error:
-                log.warning("billing sweep interrupted", error=f"{type(error).__name__}: {error}")
-            await asyncio.sleep(_PAUSE_SECONDS)
-
-    async def once(self) -> None:
-        """Do all that is due today (UTC). Trouble in one workspace is logged and keeps no other from its turn. Raises
-        database errors when the workspaces cannot be asked for."""
+    async def do_all(self, workspace_id: str) -> bool:
+        """Do all that is due today (UTC): nothing is left."""
         today = clock.now().date()
-        for workspace_id in await self._workspaces(today):
-            await self._sweep(workspace_id, today)
-
-    async def _workspaces(self, today: date) -> list[str]:
-        async with relay_connection(self._relay_url) as connection:
-            return [record["workspace_id"] for record in await connection.fetch(_WORKSPACES, today)]
-
-    async def _sweep(self, workspace_id: str, today: date) -> None:
         call = Call(
             method=_SUBJECT,
             principal=Principal(subject=_SUBJECT, workspace_id=workspace_id, service=_SERVICE),
@@ -80,6 +67,7 @@ class BillingSweep:
         await self._tried(call, "overdue invoices", lambda: self._until_none(call, mark_overdue, today))
         await self._tried(call, "expired quotes", lambda: self._until_none(call, expire_due, today))
         await self._tried(call, "contracts", lambda: self._bill_contracts(call, today))
+        return False
 
     async def _bill_contracts(self, call: Call, today: date) -> None:
         async with self._database.read(call) as session:

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from kit import contract
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.resources.convert import builder_of
 from kit.table_listing import TableListing
 
@@ -40,12 +40,7 @@ class View:
         listing = Listing.of(request, self.message.DESCRIPTOR)
         rows, total = await self._listing.page(session, listing)
         response_class: Any = contract.list_response_class(self.message.DESCRIPTOR)
-        return response_class(
-            data=[self.build(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return response_class(**listing.answer([self.build(row) for row in rows], total))
 
     async def get(self, session: Session, resource_id: str) -> Any:
         """Its message. Raises NotFound, also for what is there but not to be seen."""

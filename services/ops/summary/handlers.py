@@ -7,7 +7,7 @@ from typing import Any
 
 from kit import clock, contract
 from kit.database import Session
-from kit.instants import instant
+from kit.ranges import Range, asked_range
 from opsfield.ops.v1.summary_pb2 import (
     DashboardSummary,
     GetDashboardSummaryRequest,
@@ -18,7 +18,7 @@ from opsfield.ops.v1.summary_pb2 import (
 from services.ops.billing import money
 from services.ops.service_desk.incidents.kind import INCIDENTS
 from services.ops.summary import rules, store
-from services.ops.summary.rules import Range, Span
+from services.ops.summary.rules import Span
 
 _MOST_CLIENTS = 5
 _TICKET_IS_DONE = ("resolved", "closed")
@@ -32,7 +32,7 @@ class SummaryHandlers:
 
     async def get_dashboard_summary(self, request: GetDashboardSummaryRequest, session: Session) -> DashboardSummary:
         now = clock.now()
-        asked = _range(request, now)
+        asked = asked_range(request, now)
         spans = rules.spans(asked)
         opened, clients = await store.open_tickets(session, rules.age_limits(now), now, now + rules.RISK, _MOST_CLIENTS)
         return DashboardSummary(
@@ -45,7 +45,7 @@ class SummaryHandlers:
 
     async def get_ops_summary(self, request: GetOpsSummaryRequest, session: Session) -> OpsSummary:
         now = clock.now()
-        asked = _range(request, now)
+        asked = asked_range(request, now)
         sees_money = rules.may_see_money(session.call.principal.roles)
         return OpsSummary(
             as_of=now,
@@ -189,14 +189,6 @@ def _totals(rows: Iterable[rules.Counted]) -> list[OpsSummary.Total]:
         OpsSummary.Total(currency=currency, count=count, amount=money.written(amount, currency))
         for (currency,), (count, amount) in rules.amounts(rows, lambda row: (row["currency"],)).items()
     ]
-
-
-def _range(request: GetDashboardSummaryRequest | GetOpsSummaryRequest, now: datetime) -> Range:
-    return rules.range_of(
-        instant(request.range_from, "from") if request.HasField("range_from") else None,
-        instant(request.range_to, "to") if request.HasField("range_to") else None,
-        now,
-    )
 
 
 def _by_day(spans: Sequence[Span], parts: list[store.Row]) -> Iterable[tuple[str, store.Row]]:

@@ -1,4 +1,4 @@
-"""Ranges of time, the days in them, and what counts add up to."""
+"""The days in a range of time, and what counts add up to."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,10 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from kit.errors import FieldError, Invalid
+from kit.ranges import Range
 
-DEFAULT = timedelta(days=30)
-LONGEST = timedelta(days=366)
 MOST_DAYS = 92
 # A promise that falls due so soon is at risk.
 RISK = timedelta(minutes=60)
@@ -28,14 +26,6 @@ Counted = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Range:
-    """From `start` until before `end`."""
-
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
 class Span:
     """A part of a range. `day` is the day (UTC) of which it is the whole or the part within the range; None for what
     comes before the days that are told one by one."""
@@ -43,20 +33,6 @@ class Span:
     start: datetime
     end: datetime
     day: date | None
-
-
-def range_of(start: datetime | None, end: datetime | None, now: datetime) -> Range:
-    """The range that is asked for; times are in UTC. Raises Invalid, naming the parameter, for one that ends before it
-    starts or is too long."""
-    end = end or now
-    if start is None:
-        earliest = datetime.min.replace(tzinfo=UTC)
-        start = end - DEFAULT if end - earliest > DEFAULT else earliest
-    if start >= end:
-        raise Invalid.fields(FieldError("from", "must be before the range's end: `to`, or now"))
-    if end - start > LONGEST:
-        raise Invalid.fields(FieldError("from", f"must be at most {LONGEST.days} days before the range's end"))
-    return Range(start, end)
 
 
 def spans(asked: Range) -> list[Span]:

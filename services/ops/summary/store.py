@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 from kit.database import Session
-from services.ops.summary.rules import Range, Span
+from kit.ranges import Range
+from services.ops.summary.rules import Span
 
 Row = dict[str, Any]
 

@@ -2,28 +2,22 @@
 
 import importlib
 import pkgutil
-import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
-import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.message import Message
 
 import opsfield.ops.v1
 from kit import contract
-from kit.errors import Problem, from_rpc_error
 from kit.identity import Principal, TokenSigner
 from opsfield.ops.v1 import clients_pb2, ticket_comments_pb2, tickets_pb2
 from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
+from tests.callers import ENGINEER, Caller
 
-RPCS = {rpc.name: rpc for rpc in contract.owned_by("ops")}
-ENGINEER = frozenset({"ops_engineer"})
+RPCS = contract.by_name("ops")
 # The requests of all kinds, by the name of their message.
 REQUESTS: Mapping[str, Any] = {
     name: value
@@ -32,50 +26,15 @@ REQUESTS: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Ops:
-    """Calls are made by `principal`; `replayed` of the last answer is kept in `notes`."""
-
-    channel: grpc.aio.Channel
-    signer: TokenSigner
-    principal: Principal
-    audience: str = "ops"
-    notes: dict[str, Any] = field(default_factory=dict)
+class Ops(Caller):
+    """With what is asked of ops."""
 
     @classmethod
     def connect(cls, address: str, signer: TokenSigner) -> "Ops":
-        return cls(grpc.aio.insecure_channel(address), signer, Principal("ada", ENGINEER))
+        return cls(grpc.aio.insecure_channel(address), signer, "ops", Principal("ada", ENGINEER))
 
     async def close(self) -> None:
         await self.channel.close()
-
-    def of(self, workspace: str | None, *, subject: str = "ada", roles: frozenset[str] = ENGINEER) -> "Ops":
-        """The same service, called for another workspace or by another."""
-        return replace(self, principal=Principal(subject, roles, workspace), notes={})
-
-    async def call(
-        self, name: str, request: Message, *, key: str | None = None, if_match: str | None = None, **metadata: str
-    ) -> Any:
-        """Call an rpc by its name, with a new idempotency key unless one is given. Raises the problem it answers."""
-        headers = {
-            "authorization": f"Bearer {self.signer.sign(self.principal, self.audience)}",
-            "idempotency-key": key or uuid.uuid4().hex,
-            "x-correlation-id": "c-1",
-            **({"if-match": if_match} if if_match else {}),
-            **{header.replace("_", "-"): value for header, value in metadata.items()},
-        }
-        rpc = RPCS[name]
-        method: grpc.aio.UnaryUnaryMultiCallable[Message, bytes] = self.channel.unary_unary(
-            rpc.path, request_serializer=type(request).SerializeToString, response_deserializer=None
-        )
-        sending = method(request, metadata=tuple((each, value) for each, value in headers.items() if value), timeout=20)
-        try:
-            body = await sending
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, "ops") from error
-        self.notes["body"] = body
-        self.notes["replayed"] = ("idempotency-replayed", "true") in tuple(await sending.trailing_metadata())
-        return rpc.response_class.FromString(body)
 
     async def create(self, resource: Any, **call: Any) -> Any:
         """Create a resource from the fields that are set in the message."""
@@ -163,15 +122,3 @@ class Ops:
     async def escalate(self, ticket: Ticket, reason: str = "It burns.", **call: Any) -> Any:
         request = tickets_pb2.EscalateTicketRequest(id=ticket.id, reason=reason)
         return await self.call("EscalateTicket", request, **call)
-
-
-@asynccontextmanager
-async def refused(status: int, code: str | None = None, *, path: str | None = None) -> AsyncIterator[None]:
-    """The block must end in a problem of this HTTP status, code and place of its first error."""
-    with pytest.raises(Problem) as problem:
-        yield
-    assert problem.value.status == status, problem.value.detail
-    if code is not None:
-        assert problem.value.code == code
-    if path is not None:
-        assert [error.path for error in problem.value.errors] == [path]

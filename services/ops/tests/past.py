@@ -27,15 +27,13 @@ class OpsAt(Ops):
     @classmethod
     def like(cls, ops: Ops, database: Database) -> "OpsAt":
         """The same caller."""
-        return cls(ops.channel, ops.signer, ops.principal, database=database)
+        return cls(ops.channel, ops.signer, ops.service, ops.principal, database=database)
 
     def at(self, time: datetime) -> "OpsAt":
         """The same caller, at that time."""
         return replace(self, time=time)
 
-    async def call(
-        self, name: str, request: Message, *, key: str | None = None, if_match: str | None = None, **metadata: str
-    ) -> Any:
+    async def call(self, name: str, request: Message, *, key: str | None = None, **metadata: str | None) -> Any:
         """Call an rpc by its name. Raises the problem it answers."""
         assert self.database is not None
         assert self.time is not None

@@ -1,9 +1,6 @@
 """What telemetry tells over Kafka, as tests tell it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any
 
 from google.protobuf.message import Message
 
@@ -47,12 +44,3 @@ class Telemetry:
         finally:
             await stop(consumer)
         raise AssertionError("nothing was parked")
-
-
-async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
-    """The first answer that is true."""
-    deadline = monotonic() + 30
-    while not (found := await look()):
-        assert monotonic() < deadline, "it never came"
-        await asyncio.sleep(0.05)
-    return found

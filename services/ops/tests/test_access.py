@@ -16,7 +16,8 @@ from kit.identity import Principal, TokenSigner
 from opsfield.common.v1 import outbox_pb2
 from opsfield.ops.v1.clients_pb2 import Client, CreateClientRequest
 from opsfield.ops.v1.tickets_pb2 import ListTicketsRequest
-from services.ops.tests.client import RPCS, Ops, refused
+from services.ops.tests.client import RPCS, Ops
+from tests.callers import refused
 
 LIST = ListTicketsRequest()
 CREATE = CreateClientRequest(client=Client(name="Acme"))

@@ -24,8 +24,9 @@ from services.ops.monitoring.alerts.handlers import AlertHandlers
 from services.ops.monitoring.alerts.kind import ALERTS
 from services.ops.service_desk.tickets.handlers import TicketHandlers
 from services.ops.service_desk.tickets.kind import TICKETS
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
 from services.ops.wiring import KINDS
+from tests.callers import refused
 
 NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 HANDLERS = AlertHandlers(ALERTS, KINDS, TicketHandlers(TICKETS, KINDS, DefaultSettings()))

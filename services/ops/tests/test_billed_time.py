@@ -12,7 +12,8 @@ from opsfield.ops.v1.invoices_pb2 import Invoice, InvoiceLine
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from opsfield.ops.v1.time_entries_pb2 import TimeEntry
 from services.ops.tests.billing import billed, draft, issued, line
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

@@ -13,7 +13,8 @@ from opsfield.ops.v1.bulk_pb2 import CreateResourcesRequest
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.contacts_pb2 import Contact
 from opsfield.ops.v1.tickets_pb2 import Ticket
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NO_ONE = "01890000-0000-7000-8000-000000000000"
 

@@ -12,7 +12,8 @@ from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.changes_pb2 import ApproveChangeRequest, Change, ChangeApproval, RejectChangeRequest
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.runbooks_pb2 import Runbook, RunbookStep
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 HOUR = timedelta(hours=1)

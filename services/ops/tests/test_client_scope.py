@@ -21,9 +21,10 @@ from opsfield.ops.v1.quotes_pb2 import Quote
 from opsfield.ops.v1.ticket_comments_pb2 import TicketComment
 from opsfield.ops.v1.tickets_pb2 import ListTicketsRequest
 from services.ops.tests.billing import billed, issued, line, sent_quote
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
 from services.ops.tests.policies import policy
 from services.ops.tests.portal import as_person
+from tests.callers import refused
 
 SHOWN = ("clients", "contacts", "tickets", "ticket_comments", "knowledge_articles", "quotes", "invoices", "payments")
 KEPT_BACK = ("sites", "assets", "runbooks", "time_entries", "alerts", "incidents", "contracts", "invoice_counters",

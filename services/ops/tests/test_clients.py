@@ -7,7 +7,8 @@ import pytest
 
 from kit.errors import Problem
 from opsfield.ops.v1.clients_pb2 import Address, Client
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 EVERYTHING: dict[str, Any] = {
     "name": "Müller & Söhne",

@@ -13,15 +13,17 @@ from kit import clock
 from kit.call import Call
 from kit.database import Database
 from kit.identity import Principal
+from kit.sweeping import Sweep
 from kit.unit_of_work import unit_of_work
 from opsfield.ops.v1.contracts_pb2 import Contract, ContractLine
 from opsfield.ops.v1.invoices_pb2 import Invoice, ListInvoicesRequest
 from opsfield.ops.v1.payments_pb2 import Payment
 from services.ops.billing.contracts.recurring import invoice_due_periods
-from services.ops.billing.sweep import BillingSweep
+from services.ops.billing.sweep import billing_sweep
 from services.ops.tests.billing import billed, issued
 from services.ops.tests.billing import line as invoice_line
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 TODAY = datetime.now(UTC).date()
 
@@ -115,9 +117,9 @@ async def test_what_is_agreed_stays(ops: Ops) -> None:
 
 
 @pytest.fixture
-async def sweeps(database: Database, stack: Stack) -> list[BillingSweep]:
+async def sweeps(database: Database, stack: Stack) -> list[Sweep]:
     """Two instances."""
-    return [BillingSweep(database, stack.database_url("ops", "relay")) for _ in range(2)]
+    return [billing_sweep(database, stack.database_url("ops", "relay")) for _ in range(2)]
 
 
 async def events(admin: "asyncpg.Connection[asyncpg.Record]", workspace: str) -> list[str]:
@@ -126,7 +128,7 @@ async def events(admin: "asyncpg.Connection[asyncpg.Record]", workspace: str) ->
 
 
 async def test_two_sweeps_at_once_tell_each_overdue_invoice_once(
-    ops: Ops, workspace: str, sweeps: list[BillingSweep], admin: "asyncpg.Connection[asyncpg.Record]"
+    ops: Ops, workspace: str, sweeps: list[Sweep], admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     client = await ops.create_client("Slow", currency="EUR", payment_terms_days=0)
     due = [await issued(ops, invoice_line("1", "5"), client=client) for _ in range(8)]

@@ -13,7 +13,8 @@ from opsfield.ops.v1.assets_pb2 import Asset, AssetLifecycle, ObserveAssetReques
 from opsfield.ops.v1.clients_pb2 import Address, Client
 from opsfield.ops.v1.contacts_pb2 import Contact
 from opsfield.ops.v1.sites_pb2 import Site
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

@@ -12,7 +12,8 @@ from opsfield.ops.v1.assets_pb2 import Asset
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.telemetry.v1.conditions_pb2 import AssetObserved, ConditionRaised, Inventory
 from services.ops.tests.client import Ops
-from services.ops.tests.telemetry import Telemetry, eventually
+from services.ops.tests.telemetry import Telemetry
+from tests.callers import eventually
 
 NOW = datetime.now(UTC) - timedelta(minutes=10)
 

@@ -7,7 +7,8 @@ import pytest
 
 from opsfield.ops.v1.alerts_pb2 import Alert
 from opsfield.ops.v1.incidents_pb2 import Incident
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

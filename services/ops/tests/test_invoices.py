@@ -17,7 +17,8 @@ from opsfield.ops.v1.payments_pb2 import Payment
 from services.ops.billing.invoices.handlers import InvoiceHandlers
 from services.ops.billing.invoices.kind import INVOICES
 from services.ops.tests.billing import billed, draft, issued, line
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 HANDLERS = InvoiceHandlers(INVOICES, ())
 

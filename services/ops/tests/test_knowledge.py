@@ -6,7 +6,8 @@ import pytest
 
 from opsfield.ops.v1.knowledge_articles_pb2 import ArticleContent, KnowledgeArticle
 from opsfield.ops.v1.runbooks_pb2 import Runbook, RunbookInput, RunbookStep
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

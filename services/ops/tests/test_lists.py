@@ -5,7 +5,8 @@ import pytest
 from opsfield.common.v1.page_pb2 import ASC, DESC, Page, Sort
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from kit.errors import Problem
 from opsfield.ops.v1.invoices_pb2 import Invoice
 from opsfield.ops.v1.payments_pb2 import Payment
 from services.ops.tests.billing import billed, draft, issued, line
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

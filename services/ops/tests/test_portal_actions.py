@@ -19,9 +19,10 @@ from opsfield.ops.v1.portal_tickets_pb2 import AnswerPortalTicketRequest, OpenPo
 from opsfield.ops.v1.quotes_pb2 import Quote
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.tests.billing import billed, issued, line, sent_quote
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
 from services.ops.tests.policies import policy
 from services.ops.tests.portal import as_person, as_staff
+from tests.callers import refused
 
 Decision = portal_quotes_pb2.DecidePortalQuoteRequest
 Action = AnswerPortalTicketRequest

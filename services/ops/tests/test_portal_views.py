@@ -24,8 +24,9 @@ from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.portal import views
 from services.ops.portal.view import View
 from services.ops.tests.billing import billed, draft, issued, line, sent_quote
-from services.ops.tests.client import RPCS, Ops, refused
+from services.ops.tests.client import RPCS, Ops
 from services.ops.tests.portal import as_person, as_staff
+from tests.callers import refused
 
 VIEWS = [value for value in vars(views).values() if isinstance(value, View)]
 PORTAL_RPCS = [rpc for rpc in RPCS.values() if rpc.descriptor.containing_service.name.startswith("Portal")]

@@ -20,7 +20,8 @@ from services.ops.billing.quotes.expiry import expire_due
 from services.ops.billing.quotes.handlers import QuoteHandlers
 from services.ops.billing.quotes.kind import QUOTES
 from services.ops.tests.billing import billed
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 TODAY = datetime.now(UTC).date()
 

@@ -19,8 +19,9 @@ from opsfield.ops.v1.sla_policies_pb2 import (
 )
 from opsfield.ops.v1.ticket_comments_pb2 import TicketComment
 from opsfield.ops.v1.tickets_pb2 import SlaTarget, Ticket
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
 from services.ops.tests.policies import policy
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

@@ -19,10 +19,11 @@ from opsfield.ops.v1.summary_pb2 import (
 from opsfield.ops.v1.ticket_comments_pb2 import TicketComment
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.service_desk.sla.breaches import find_and_mark
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
 from services.ops.tests.past import OpsAt
 from services.ops.tests.policies import policy
 from services.ops.tests.summaries import BILLING, DAY, HOUR, MINUTE, NOW, counts, dashboard, workbench
+from tests.callers import refused
 
 ALERT_SEVERITIES = (Alert.INFO, Alert.WARNING, Alert.HIGH, Alert.CRITICAL)
 SlaCounts = DashboardSummary.SlaCounts

@@ -1,4 +1,4 @@
-"""Ranges of time, their days, and what counts add up to."""
+"""The days of ranges of time, and what counts add up to."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kit.errors import Invalid
+from kit.ranges import Range
 from services.ops.summary import rules
-from services.ops.summary.rules import Range, Span
+from services.ops.summary.rules import Span
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -18,40 +18,6 @@ LAST_MICROSECOND = timedelta(microseconds=1)
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "expected"),
-    [
-        (None, None, Range(NOW - 30 * DAY, NOW)),
-        (at(3, 1), None, Range(at(3, 1), NOW)),
-        (None, at(3, 1), Range(at(3, 1) - 30 * DAY, at(3, 1))),
-        (at(2, 1), at(3, 1), Range(at(2, 1), at(3, 1))),
-        (NOW - 366 * DAY, NOW, Range(NOW - 366 * DAY, NOW)),
-        (None, datetime(1, 1, 5, tzinfo=UTC), Range(datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 5, tzinfo=UTC))),
-    ],
-)
-def test_a_range_has_defaults(start: datetime | None, end: datetime | None, expected: Range) -> None:
-    assert rules.range_of(start, end, NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "message"),
-    [
-        (NOW, None, "before"),
-        (NOW + DAY, None, "before"),
-        (at(3, 1), at(3, 1), "before"),
-        (at(3, 2), at(3, 1), "before"),
-        (None, datetime(1, 1, 1, tzinfo=UTC), "before"),
-        (NOW - 366 * DAY - LAST_MICROSECOND, None, "366 days"),
-        (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC), "366 days"),
-    ],
-)
-def test_what_is_no_range_is_refused(start: datetime | None, end: datetime | None, message: str) -> None:
-    with pytest.raises(Invalid) as problem:
-        rules.range_of(start, end, NOW)
-    assert [error.path for error in problem.value.errors] == ["from"]
-    assert message in problem.value.errors[0].message
 
 
 def test_a_range_is_told_by_day_with_parts_of_the_first_and_the_last() -> None:

@@ -13,7 +13,8 @@ from opsfield.ops.v1.assets_pb2 import Asset, AssetLifecycle
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.telemetry.v1.conditions_pb2 import AssetObserved, ConditionCleared, ConditionLabel, ConditionRaised
 from services.ops.tests.client import Ops
-from services.ops.tests.telemetry import Telemetry, eventually
+from services.ops.tests.telemetry import Telemetry
+from tests.callers import eventually
 
 NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 # A little in the past: what is ahead of the service's clock counts as now.

@@ -15,7 +15,8 @@ from opsfield.ops.v1.runbooks_pb2 import Runbook
 from opsfield.ops.v1.sites_pb2 import Site
 from opsfield.ops.v1.ticket_comments_pb2 import ListTicketCommentsRequest, TicketComment
 from opsfield.ops.v1.tickets_pb2 import Ticket
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOTHING = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

@@ -8,7 +8,8 @@ import pytest
 
 from kit.errors import Problem
 from opsfield.ops.v1.tickets_pb2 import CreateTicketRequest, GetTicketRequest, Ticket
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

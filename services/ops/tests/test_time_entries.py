@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from opsfield.ops.v1.time_entries_pb2 import TimeEntry
-from services.ops.tests.client import Ops, refused
+from services.ops.tests.client import Ops
+from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
 

@@ -7,7 +7,7 @@ from kit import clock, ids
 from kit.call import PLATFORM_WORKSPACE
 from kit.database import Session
 from kit.errors import FieldError, Forbidden, Invalid, NotFound, PreconditionFailed
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.platform.v1 import secrets_pb2
 from opsfield.platform.v1.secrets_pb2 import FetchSecretResponse, ListSecretsResponse, Secret, SecretChanged
@@ -104,12 +104,7 @@ async def _page(request: Any, session: Session) -> ListSecretsResponse:
     listing = Listing.of(request, Secret.DESCRIPTOR)
     keys, now = _keys(session), clock.now()
     rows, total = await store.page(session, listing, [each for each in keys if not each.is_family])
-    return ListSecretsResponse(
-        data=[_message(row, keys, now) for row in rows],
-        page=page_of(listing, returned=len(rows), total=total),
-        sort=sort_of(listing),
-        filters=listing.filters,
-    )
+    return ListSecretsResponse(**listing.answer([_message(row, keys, now) for row in rows], total))
 
 
 def _message(row: Any, keys: tuple[SecretKey, ...], now: datetime) -> Secret:

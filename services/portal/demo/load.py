@@ -50,6 +50,6 @@ async def _contact(services: Services, call: Call) -> Contact | None:
 
 
 async def _ask(services: Services, name: str, request: Message, call: Call) -> Any:
-    rpc = next(rpc for rpc in contract.owned_by("ops") if rpc.name == name)
+    rpc = contract.by_name("ops")[name]
     passport = Passport(call.principal, call.correlation_id)
     return (await ServiceCall(services, "ops", rpc, timeout=_SECONDS)(request, passport)).message

@@ -6,7 +6,7 @@ from typing import Any
 
 from kit.database import Session
 from kit.errors import FieldError, Invalid, NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.resources.convert import builder_of
 from kit.unit_of_work import UnitOfWork
 from opsfield.portal.v1 import invites_pb2 as pb2
@@ -26,12 +26,7 @@ class InviteHandlers:
     async def list_invites(self, request: pb2.ListInvitesRequest, session: Session) -> pb2.ListInvitesResponse:
         listing = Listing.of(request, pb2.Invite.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return pb2.ListInvitesResponse(
-            data=[_message(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListInvitesResponse(**listing.answer([_message(row) for row in rows], total))
 
     async def create_invite(self, request: pb2.CreateInviteRequest, work: UnitOfWork) -> pb2.NewInvite:
         contact = await self._ops.contact(work.call, request.client_id, email=request.email)

@@ -1,4 +1,4 @@
-"""StripeService: what Stripe tells. That its signature is one, and of now, is known by then (kit/rpc.py)."""
+"""StripeService: what Stripe tells. That its signature is one, and of now, is known by then (kit/webhooks.py)."""
 
 import json
 from typing import Any

@@ -9,7 +9,7 @@ from kit.bearer_tokens import BearerTokenIssuer
 from kit.database import Session
 from kit.errors import Conflict, Forbidden, NotFound, Problem, Unauthenticated
 from kit.live_settings import SettingsReader
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.rate_limit import RateLimiter
 from kit.resources.convert import builder_of
 from kit.unit_of_work import UnitOfWork
@@ -79,12 +79,7 @@ class SessionHandlers:
     async def list_sessions(self, request: pb2.ListSessionsRequest, session: Session) -> pb2.ListSessionsResponse:
         listing = Listing.of(request, pb2.PortalSession.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return pb2.ListSessionsResponse(
-            data=[_message(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListSessionsResponse(**listing.answer([_message(row) for row in rows], total))
 
     async def check_session(self, request: pb2.CheckSessionRequest, work: UnitOfWork) -> pb2.SessionCheck:
         found = await store.get(work, request.id)

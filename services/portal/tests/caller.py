@@ -1,62 +1,21 @@
-"""A caller of services over gRPC, with the identity that the gateway would give it."""
+"""Whoever calls the portal: the provider's staff, and people of its clients."""
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from time import monotonic
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import asyncpg
-import grpc
 import jwt
-import pytest
-from google.protobuf.message import Message
 
-from kit import contract
-from kit.errors import Problem, from_rpc_error
-from kit.identity import Principal, TokenSigner
+from kit.identity import Principal
 from opsfield.ops.v1.clients_pb2 import Client, CreateClientRequest
 from opsfield.ops.v1.contacts_pb2 import Contact, CreateContactRequest
 from opsfield.portal.v1.invites_pb2 import CreateInviteRequest, NewInvite
 from opsfield.portal.v1.sessions_pb2 import ExchangeSessionRequest, NewSession
+from tests.callers import Caller
 
 STAFF = frozenset({"ops_engineer", "billing"})
 Admin: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Calls `service` as `principal`."""
-
-    channel: grpc.aio.Channel
-    signer: TokenSigner
-    service: str
-    principal: Principal
-
-    def as_(self, principal: Principal) -> "Caller":
-        return replace(self, principal=principal)
-
-    async def call(self, name: str, request: Message, *, key: str | None = None, signature: str | None = None) -> Any:
-        """Call an rpc by its name, under a new idempotency key unless one is given; `signature` is that of its raw
-        body. Raises the problem it answers."""
-        rpc = next(rpc for rpc in contract.owned_by(self.service) if rpc.name == name)
-        headers = {
-            "authorization": f"Bearer {self.signer.sign(self.principal, self.service)}",
-            "idempotency-key": key or uuid.uuid4().hex,
-            "x-correlation-id": uuid.uuid4().hex,
-            **({"x-signature": signature} if signature is not None else {}),
-        }
-        method: Any = self.channel.unary_unary(
-            rpc.path,
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=rpc.response_class.FromString,
-        )
-        try:
-            return await method(request, metadata=tuple(headers.items()), timeout=20)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self.service) from error
 
 
 @dataclass(frozen=True)
@@ -107,24 +66,3 @@ def principal_of(token: str) -> Principal:
         client_id=claims["clientId"],
         session_id=claims["sid"],
     )
-
-
-async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
-    """The first answer that is true."""
-    deadline = monotonic() + seconds
-    while not (found := await look()):
-        assert monotonic() < deadline, "it never came"
-        await asyncio.sleep(0.1)
-    return found
-
-
-@asynccontextmanager
-async def refused(status: int, code: str | None = None, *, path: str | None = None) -> AsyncIterator[None]:
-    """The block must end in a problem of this HTTP status, code and place of its first error."""
-    with pytest.raises(Problem) as problem:
-        yield
-    assert problem.value.status == status, problem.value.detail
-    if code is not None:
-        assert problem.value.code == code
-    if path is not None:
-        assert [error.path for error in problem.value.errors] == [path]

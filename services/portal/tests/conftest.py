@@ -10,8 +10,9 @@ import pytest
 from devstack.stack import Stack
 from kit.bootstrap import with_database
 from kit.identity import Principal, TokenSigner
-from services.portal.tests.caller import STAFF, Caller, Provider
+from services.portal.tests.caller import STAFF, Provider
 from services.portal.tests.fake_stripe import FakeStripe, running_stripe
+from tests.callers import Caller
 
 SERVICES = ("portal", "ops", "platform")
 

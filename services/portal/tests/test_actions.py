@@ -18,7 +18,8 @@ from opsfield.platform.v1.settings_pb2 import Portal, ReplaceWorkspaceSettingsRe
 from opsfield.portal.v1 import actions_pb2 as pb2
 from opsfield.portal.v1.invites_pb2 import APPROVER
 from services.portal.actions import rules
-from services.portal.tests.caller import Caller, Provider, eventually, refused
+from services.portal.tests.caller import Provider
+from tests.callers import Caller, eventually, refused
 
 Decision = portal_quotes_pb2.DecidePortalQuoteRequest
 

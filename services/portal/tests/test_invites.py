@@ -12,7 +12,8 @@ from opsfield.portal.v1 import invites_pb2 as pb2
 from opsfield.portal.v1.sessions_pb2 import CheckSessionRequest, ListSessionsRequest, PortalSession
 from services.portal.invites.tokens import hash_of
 from services.portal.sessions.handlers import TRIES
-from services.portal.tests.caller import Admin, Provider, refused
+from services.portal.tests.caller import Admin, Provider
+from tests.callers import refused
 
 
 async def listed(staff: Provider, **query: Any) -> list[tuple[str, int]]:

@@ -11,7 +11,8 @@ from opsfield.ops.v1.contacts_pb2 import Contact, UpdateContactRequest
 from opsfield.platform.v1.settings_pb2 import Portal, ReplaceWorkspaceSettingsRequest, WorkspaceSettings
 from opsfield.portal.v1 import sessions_pb2 as pb2
 from services.portal.sessions import rules
-from services.portal.tests.caller import Admin, Caller, Provider, eventually, refused
+from services.portal.tests.caller import Admin, Provider
+from tests.callers import Caller, eventually, refused
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

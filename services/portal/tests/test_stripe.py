@@ -21,9 +21,10 @@ from opsfield.platform.v1.settings_pb2 import Portal, ReplaceWorkspaceSettingsRe
 from opsfield.portal.v1 import actions_pb2 as pb2
 from opsfield.portal.v1.stripe_pb2 import StripeReceipt, TakeStripeEventRequest
 from services.portal.payments import minor_units
-from services.portal.tests.caller import Caller, Provider, refused
+from services.portal.tests.caller import Provider
 from services.portal.tests.fake_stripe import KEY, FakeStripe
 from services.portal.tests.test_actions import issued_invoice
+from tests.callers import Caller, refused
 
 WEBHOOK = "whsec_of_this_test"
 
@@ -87,7 +88,7 @@ async def tell(
         event=RawBody(content_type="application/json", data=body),
     )
     stranger = staff.portal.as_(Principal("anonymous"))
-    receipt: StripeReceipt = await stranger.call("TakeStripeEvent", request, signature=signature)
+    receipt: StripeReceipt = await stranger.call("TakeStripeEvent", request, x_signature=signature)
     return receipt
 
 

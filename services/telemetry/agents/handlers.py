@@ -10,7 +10,7 @@ from kit import clock, contract
 from kit.database import Session
 from kit.errors import FieldError, Invalid, NotFound
 from kit.instants import instant
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.telemetry.v1.agents_pb2 import (
     Agent,
@@ -38,12 +38,7 @@ class AgentHandlers:
     async def list_agents(self, request: ListAgentsRequest, session: Session) -> ListAgentsResponse:
         listing = Listing.of(request, Agent.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return ListAgentsResponse(
-            data=[_agent(dict(row)) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return ListAgentsResponse(**listing.answer([_agent(dict(row)) for row in rows], total))
 
     async def get_agent(self, request: GetAgentRequest, session: Session) -> Agent:
         return _agent(await _existing(session, request.id))

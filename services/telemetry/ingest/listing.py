@@ -4,7 +4,7 @@ import asyncpg
 
 from kit import contract
 from kit.database import Session
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.table_listing import TableListing
 from opsfield.telemetry.v1.ingest_pb2 import (
     EventError,
@@ -37,24 +37,14 @@ class IngestListHandlers:
             request.agent_id = agent_id
         listing = Listing.of(request, IngestStatus.DESCRIPTOR)
         rows, total = await STATUS_LISTING.page(session, listing)
-        return ListIngestStatusResponse(
-            data=[IngestStatus(**dict(row)) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return ListIngestStatusResponse(**listing.answer([IngestStatus(**dict(row)) for row in rows], total))
 
     async def list_ingest_batches(
         self, request: ListIngestBatchesRequest, session: Session
     ) -> ListIngestBatchesResponse:
         listing = Listing.of(request, IngestBatch.DESCRIPTOR)
         rows, total = await _BATCHES.page(session, listing)
-        return ListIngestBatchesResponse(
-            data=[_batch(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return ListIngestBatchesResponse(**listing.answer([_batch(row) for row in rows], total))
 
 
 def _batch(row: asyncpg.Record) -> IngestBatch:

@@ -7,9 +7,8 @@ import asyncpg
 import pytest
 
 from devstack.stack import Stack
-from kit.bootstrap import Passwords, bootstrap_database, with_database
+from kit.bootstrap import with_database
 from kit.database import Database
-from kit.migrate import upgrade
 from services.telemetry.tests.fleet import Workspace
 
 
@@ -17,9 +16,7 @@ from services.telemetry.tests.fleet import Workspace
 async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Postgres with telemetry's database, made and migrated; no service."""
     async with Stack(tmp_path_factory.mktemp("bare-stack"), services=(), gateway=False) as stack:
-        password = stack.layout.database_password.read_text().strip()
-        await bootstrap_database(stack.admin_url, "telemetry", Passwords(password, password, password))
-        await upgrade("telemetry", stack.database_url("telemetry", "owner"))
+        await stack.prepare_database("telemetry")
         yield stack
 
 

@@ -5,7 +5,7 @@ import base64
 from kit import contract
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from opsfield.workflow.v1.audit_pb2 import (
     AuditCheckpoint,
     AuditCredential,
@@ -26,12 +26,8 @@ class AuditHandlers:
     ) -> ListAuditCredentialsResponse:
         listing = Listing.of(request, AuditCredential.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return ListAuditCredentialsResponse(
-            data=[AuditCredential(**{**dict(row), "kind": _KINDS[row["kind"]]}) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        data = [AuditCredential(**{**dict(row), "kind": _KINDS[row["kind"]]}) for row in rows]
+        return ListAuditCredentialsResponse(**listing.answer(data, total))
 
     async def get_audit_checkpoint(self, _request: GetAuditCheckpointRequest, session: Session) -> AuditCheckpoint:
         row = await store.latest_checkpoint(session)

@@ -4,7 +4,6 @@ A tree is known by its size and its frontier: the roots of the complete subtrees
 is all that is needed to add a leaf or to tell the root.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -33,14 +32,6 @@ class Tree:
         for left in reversed(others):
             node = node_hash(left, node)
         return node
-
-
-def tree_of(leaves: Iterable[bytes]) -> Tree:
-    """The tree over these leaves, in this order."""
-    tree = Tree()
-    for leaf in leaves:
-        tree = tree.add(leaf)
-    return tree
 
 
 def leaf_hash(data: bytes) -> bytes:

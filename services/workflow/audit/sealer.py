@@ -4,7 +4,6 @@ A record is written in the transaction of what it tells, so none is lost; sealin
 workspace's records at a time, so that those who write records do not queue at the chain.
 """
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kit import ids
 from kit.call import Call
-from kit.database import DATABASE_ERRORS, Database, relay_connection
-from kit.errors import Problem
+from kit.database import Database
 from kit.identity import Principal, private_key
-from kit.logs import get_logger
+from kit.sweeping import Sweep
 from kit.unit_of_work import UnitOfWork, unit_of_work
 from services.workflow.audit import checkpoint, credential, did_key, store
 from services.workflow.audit.checkpoint import Checkpoint
@@ -28,8 +26,6 @@ _PAUSE_SECONDS = 0.5
 # Signing one takes about 0.1 ms, in which nothing else happens in the process.
 _BATCH = 200
 _WORKSPACES = "SELECT DISTINCT workspace_id FROM audit_records WHERE position IS NULL"
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,52 +44,34 @@ class AuditKey:
         return did_key.did_of(self.private.public_key())
 
 
-class Sealer:
-    """Run with `run()` until cancelled."""
+def sealing_sweep(database: Database, relay_url: str, key: AuditKey) -> Sweep:
+    """The sweep that seals."""
 
-    def __init__(self, database: Database, relay_url: str, key: AuditKey) -> None:
-        self._database = database
-        self._relay_url = relay_url
-        self._key = key
-
-    async def run(self) -> None:
-        """Never returns; any trouble with the database is logged and tried again."""
-        while True:
-            try:
-                async with relay_connection(self._relay_url) as connection:
-                    while True:
-                        for row in await connection.fetch(_WORKSPACES):
-                            await self.seal(row["workspace_id"])
-                        await asyncio.sleep(_PAUSE_SECONDS)
-            except (Problem, *DATABASE_ERRORS) as error:
-                log.warning("sealing interrupted", error=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(_PAUSE_SECONDS)
-
-    async def seal(self, workspace_id: str) -> None:
-        """Seal all of a workspace's records that are not."""
+    async def seal_batch(workspace_id: str) -> bool:
         call = Call(
             method=_SUBJECT,
             principal=Principal(_SUBJECT, workspace_id=workspace_id, service=_SERVICE),
             correlation_id=ids.new_id(),
         )
-        sealed = _BATCH
-        while sealed == _BATCH:
-            async with unit_of_work(self._database, call, service=_SERVICE) as work:
-                sealed = await self._seal_batch(work)
+        async with unit_of_work(database, call, service=_SERVICE) as work:
+            return await _seal_batch(work, key) == _BATCH
 
-    async def _seal_batch(self, work: UnitOfWork) -> int:
-        chain = await store.hold_chain(work)
-        records = await store.unsealed(work, _BATCH)
-        if not records:
-            return 0
-        sealed: list[Sealed] = []
-        for record in records:
-            link = Link(chain.tree.size, chain.last_digest)
-            token = credential.sign(record, link, self._key.private)
-            digest = credential.digest(token)
-            sealed.append(Sealed(record.id, link.position, token, digest))
-            chain = Chain(chain.tree.add(token.encode()), digest)
-        await store.seal(work, sealed, chain)
-        note = checkpoint.sign(Checkpoint(work.call.workspace_id, chain.tree.size, chain.tree.root), self._key.private)
-        await store.add_checkpoint(work, chain.tree, note, self._key.did)
-        return len(sealed)
+    return Sweep("sealing", relay_url, _WORKSPACES, seal_batch, pause=_PAUSE_SECONDS)
+
+
+async def _seal_batch(work: UnitOfWork, key: AuditKey) -> int:
+    chain = await store.hold_chain(work)
+    records = await store.unsealed(work, _BATCH)
+    if not records:
+        return 0
+    sealed: list[Sealed] = []
+    for record in records:
+        link = Link(chain.tree.size, chain.last_digest)
+        token = credential.sign(record, link, key.private)
+        digest = credential.digest(token)
+        sealed.append(Sealed(record.id, link.position, token, digest))
+        chain = Chain(chain.tree.add(token.encode()), digest)
+    await store.seal(work, sealed, chain)
+    note = checkpoint.sign(Checkpoint(work.call.workspace_id, chain.tree.size, chain.tree.root), key.private)
+    await store.add_checkpoint(work, chain.tree, note, key.did)
+    return len(sealed)

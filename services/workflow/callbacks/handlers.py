@@ -13,7 +13,7 @@ log = get_logger(__name__)
 
 
 class CallbackHandlers:
-    """That the body is signed, and the delivery not one that was seen before, is known by now (kit/rpc.py)."""
+    """That the body is signed, and the delivery not one that was seen before, is known by now (kit/webhooks.py)."""
 
     async def take_workflow_completed(self, request: TakeWorkflowCompletedRequest, work: UnitOfWork) -> CallbackReceipt:
         """Raises Malformed for a body that is no JSON object, NotFound for an execution that this workspace has not."""

@@ -7,7 +7,7 @@ from google.api.httpbody_pb2 import HttpBody
 from kit import structs
 from kit.database import Session
 from kit.errors import NotFound, PreconditionFailed
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.workflow.v1 import executions_pb2 as pb2
 from opsfield.workflow.v1.dispatch_pb2 import ExecutionCancelled
@@ -38,12 +38,7 @@ class ExecutionHandlers:
     async def list_executions(self, request: pb2.ListExecutionsRequest, session: Session) -> pb2.ListExecutionsResponse:
         listing = Listing.of(request, pb2.Execution.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return pb2.ListExecutionsResponse(
-            data=[messages.execution(dict(row)) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters=listing.filters,
-        )
+        return pb2.ListExecutionsResponse(**listing.answer([messages.execution(dict(row)) for row in rows], total))
 
     async def get_execution(self, request: pb2.GetExecutionRequest, session: Session) -> pb2.Execution:
         return messages.execution(_found(await store.get(session, request.id), request.id))

@@ -49,7 +49,7 @@ class OpsClient:
     """Each call has the same key whenever it is made for the same step of the same attempt, so it takes effect once."""
 
     def __init__(self, services: Services) -> None:
-        rpcs = {rpc.name: rpc for rpc in contract.owned_by("ops")}
+        rpcs = contract.by_name("ops")
         self._calls = {name: ServiceCall(services, "ops", rpcs[name], timeout=_SECONDS) for name in _RPCS}
 
     async def carry_out(self, row: Row, workspace_id: str, index: int, effect: Effect) -> str:

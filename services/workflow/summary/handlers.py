@@ -2,7 +2,7 @@
 
 from kit import clock, contract
 from kit.database import Session
-from kit.instants import instant
+from kit.ranges import asked_range
 from opsfield.workflow.v1.executions_pb2 import (
     Execution,
     Executions,
@@ -19,11 +19,7 @@ class SummaryHandlers:
 
     async def get_execution_summary(self, request: GetExecutionSummaryRequest, session: Session) -> ExecutionSummary:
         now = clock.now()
-        start, end = rules.range_of(
-            instant(request.range_from, "from") if request.HasField("range_from") else None,
-            instant(request.range_to, "to") if request.HasField("range_to") else None,
-            now,
-        )
+        start, end = asked_range(request, now)
         counts = await store.counts(session, start, end)
         statuses = rules.by_status(counts)
         oldest = await store.oldest_queued(session)

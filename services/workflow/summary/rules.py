@@ -1,15 +1,10 @@
-"""Ranges of time, and what counts of executions add up to."""
+"""What counts of executions add up to."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kit.errors import FieldError, Invalid
-
-DEFAULT = timedelta(days=30)
-LONGEST = timedelta(days=366)
 MOST_AGENTS = 20
 _FINAL = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 # Somebody ended these.
@@ -28,19 +23,6 @@ class AgentCounts:
     @property
     def total(self) -> int:
         return self.succeeded + self.failed + self.others
-
-
-def range_of(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
-    """The range that is asked for, in UTC; its end is not in it. Raises Invalid, naming the parameter."""
-    end = end or now
-    if start is None:
-        earliest = datetime.min.replace(tzinfo=UTC)
-        start = end - DEFAULT if end - earliest > DEFAULT else earliest
-    if start >= end:
-        raise Invalid.fields(FieldError("from", "must be before the range's end: `to`, or now"))
-    if end - start > LONGEST:
-        raise Invalid.fields(FieldError("from", f"must be at most {LONGEST.days} days before the range's end"))
-    return start, end
 
 
 def by_status(counts: Iterable[Mapping[str, Any]]) -> Counter[str]:

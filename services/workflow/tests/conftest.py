@@ -12,8 +12,9 @@ from devstack.stack import Stack
 from kit.bootstrap import with_database
 from kit.database import Database
 from kit.identity import Principal, TokenSigner
-from services.workflow.tests.caller import ENGINEER, Caller
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime, serving
+from tests.callers import ENGINEER
 
 SERVICES = ("workflow", "ops", "platform")
 

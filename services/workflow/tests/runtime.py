@@ -41,7 +41,7 @@ NOW = datetime.now(UTC)
 async def serving(address: str, trust: Path) -> AsyncIterator[None]:
     """GetReasoner at that address, for services only."""
     verifier = TokenVerifier.from_file("agent-runtime", trust)
-    rpc = next(each for each in contract.owned_by("agent-runtime") if each.name == "GetReasoner")
+    rpc = contract.by_name("agent-runtime")["GetReasoner"]
 
     async def get_reasoner(request: Any, context: Any) -> Message:
         metadata = dict(context.invocation_metadata())

@@ -28,8 +28,9 @@ from opsfield.workflow.v1.executions_pb2 import Execution
 from services.workflow.audit.credential import NotVerified
 from services.workflow.audit.sealer import AuditKey
 from services.workflow.audit.verify import verify_trail
-from services.workflow.tests.caller import Caller, eventually
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime, proposal
+from tests.callers import eventually
 
 
 async def credentials(workflow: Caller, **query: Any) -> list[AuditCredential]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from services.workflow.audit import checkpoint, credential, did_key
 from services.workflow.audit.__main__ import main
 from services.workflow.audit.checkpoint import Checkpoint
 from services.workflow.audit.credential import NO_PREVIOUS, Link, NotVerified, Record
-from services.workflow.audit.merkle import EMPTY_ROOT, Tree, leaf_hash, node_hash, tree_of
+from services.workflow.audit.merkle import EMPTY_ROOT, Tree, leaf_hash, node_hash
 from services.workflow.audit.verify import verify_trail
 
 KEY, OTHER_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
@@ -43,7 +44,7 @@ def trail(
 
 
 def note(tokens: list[str], workspace: str = "acme", key: Ed25519PrivateKey = KEY) -> str:
-    tree = tree_of(each.encode() for each in tokens)
+    tree = reduce(Tree.add, (each.encode() for each in tokens), Tree())
     return checkpoint.sign(Checkpoint(workspace, tree.size, tree.root), key)
 
 
@@ -169,7 +170,7 @@ def _root(leaves: list[bytes]) -> bytes:
 
 @given(st.lists(st.binary(max_size=8), max_size=70))
 def test_a_tree_that_grows_is_the_tree_of_the_standard(leaves: list[bytes]) -> None:
-    tree = tree_of(leaves)
+    tree = reduce(Tree.add, leaves, Tree())
     assert (tree.size, tree.root) == (len(leaves), _root(leaves))
     assert Tree(tree.size, tree.frontier).add(b"x").root == _root([*leaves, b"x"])
     assert len(tree.frontier) == tree.size.bit_count()

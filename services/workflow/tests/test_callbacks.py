@@ -24,9 +24,10 @@ from opsfield.platform.v1.secrets_pb2 import SetPlatformSecretRequest
 from opsfield.workflow.v1.callbacks_pb2 import CallbackReceipt, TakeWorkflowCompletedRequest
 from opsfield.workflow.v1.executions_pb2 import Execution
 from services.workflow.callbacks import rules
-from services.workflow.tests.caller import Caller, eventually, refused
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime
 from services.workflow.tests.told import told, topics
+from tests.callers import eventually, refused
 
 Admin = asyncpg.Connection
 CALLED_BACK = "execution-called-back"
@@ -51,7 +52,7 @@ async def call_back(
     workflow: Caller, delivery_id: str | None, body: bytes = BODY, *, secret: str | None = None
 ) -> tuple[CallbackReceipt, bool]:
     """What is answered, and whether it is a replay. Raises the problem."""
-    rpc = next(rpc for rpc in contract.owned_by("workflow") if rpc.name == "TakeWorkflowCompleted")
+    rpc = contract.by_name("workflow")["TakeWorkflowCompleted"]
     token = workflow.signer.sign(Principal("anonymous"), "workflow")
     metadata = {"authorization": f"Bearer {token}", "x-correlation-id": "c-1"}
     metadata |= {"idempotency-key": delivery_id} if delivery_id is not None else {}

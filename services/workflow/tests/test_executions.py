@@ -11,9 +11,10 @@ from kit import structs
 from opsfield.workflow.v1 import executions_pb2 as pb2
 from opsfield.workflow.v1.executions_pb2 import Execution
 from services.workflow import json_values
-from services.workflow.tests.caller import Caller, eventually, refused
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime
 from services.workflow.tests.told import told, topics
+from tests.callers import eventually, refused
 
 Admin = asyncpg.Connection
 

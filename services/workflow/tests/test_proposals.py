@@ -12,9 +12,10 @@ from opsfield.ops.v1 import alerts_pb2, clients_pb2, runbooks_pb2, ticket_commen
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from opsfield.platform.v1 import settings_pb2
 from opsfield.workflow.v1.executions_pb2 import Decision, Execution, Proposal
-from services.workflow.tests.caller import Caller, refused
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime, proposal
 from services.workflow.tests.told import topics
+from tests.callers import refused
 
 DEATH = 137
 

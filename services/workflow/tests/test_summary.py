@@ -7,16 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
-import pytest
 
 from kit.call import Call
 from kit.database import Database, Session
-from kit.errors import Invalid
 from kit.identity import Principal
 from opsfield.workflow.v1.executions_pb2 import Execution, Executions, GetExecutionSummaryRequest
-from services.workflow.summary import rules
 from services.workflow.summary.handlers import SummaryHandlers
-from services.workflow.tests.caller import Caller, refused
+from services.workflow.tests.caller import Caller
+from tests.callers import refused
 
 ARTIFACT = "INSERT INTO artifacts VALUES ($1, 'r', 'application/json', '{}', now())"
 # Ended ones, a minute apart, back from now.
@@ -86,13 +84,6 @@ async def test_the_range_is_kept(workflow: Caller, workspace: str, admin: "async
     request.range_to.FromDatetime(datetime.now(UTC) - timedelta(days=1))
     async with refused(422, paths=["from"]):
         await workflow.call("GetExecutionSummary", request)
-
-
-def test_ranges() -> None:
-    now = datetime(2026, 3, 2, tzinfo=UTC)
-    assert rules.range_of(None, None, now) == (now - timedelta(days=30), now)
-    with pytest.raises(Invalid):
-        rules.range_of(now - timedelta(days=367), None, now)
 
 
 class ExplainingSession(Session):

@@ -17,8 +17,9 @@ from opsfield.workflow.v1.triggers_pb2 import (
     UpdateTriggerRequest,
 )
 from services.workflow.proposals.ops_client import correlation_id
-from services.workflow.tests.caller import Caller, eventually, refused
+from services.workflow.tests.caller import Caller
 from services.workflow.tests.runtime import Runtime
+from tests.callers import eventually, refused
 
 Admin = asyncpg.Connection
 COUNT = """

@@ -6,7 +6,7 @@ from typing import Any
 from kit.errors import Conflict, FieldError, Invalid
 from kit.resources.lifecycle import Lifecycle, states
 from services.ops.billing.contracts import periods
-from services.ops.billing.lines import price
+from services.ops.billing.lines import draft_invoice, price
 
 Contract = dict[str, Any]
 
@@ -72,17 +72,8 @@ def invoice_of(contract: Contract) -> dict[str, Any]:
     last = periods.last_day(
         _start(contract), contract["billing_period"], start, date.fromisoformat(ends_on) if ends_on else None
     )
-    kept = ("description", "quantity", "unit_price", "discount_percent", "tax_percent")
-    lines = [{name: line[name] for name in kept if name in line} for line in contract["lines"]]
     return {
-        "client_id": contract["client_id"],
-        "status": "draft",
-        "currency": contract["currency"],
-        "lines": [{**line, "time_entry_ids": []} for line in lines],
-        "notes": None,
-        "terms": None,
-        "due_on": None,
-        "void_reason": None,
+        **draft_invoice(contract, contract["lines"]),
         "contract_id": contract["id"],
         "period_start": start.isoformat(),
         "period_end": last.isoformat(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.errors import Conflict, FieldError, IllegalTransition, Invalid
 from kit.resources.lifecycle import Lifecycle, states
-from services.ops.billing.lines import price, total_of
+from services.ops.billing.lines import draft_invoice, price, total_of
 
 Quote = dict[str, Any]
 
@@ -102,19 +102,7 @@ def copy_of(quote: Quote) -> Quote:
 
 def invoice_of(quote: Quote) -> dict[str, Any]:
     """The draft invoice that an acceptance makes."""
-    kept = ("description", "quantity", "unit_price", "discount_percent", "tax_percent")
-    lines = [{name: line[name] for name in kept if name in line} for line in quote["lines"] if _counts(line)]
-    return {
-        "client_id": quote["client_id"],
-        "status": "draft",
-        "currency": quote["currency"],
-        "lines": [{**line, "time_entry_ids": []} for line in lines],
-        "notes": None,
-        "terms": None,
-        "due_on": None,
-        "void_reason": None,
-        "quote_id": quote["id"],
-    }
+    return {**draft_invoice(quote, filter(_counts, quote["lines"])), "quote_id": quote["id"]}
 
 
 def digest_of(quote: Quote) -> str:

@@ -120,11 +120,6 @@ def add(calendar: Calendar, start: datetime, budget: timedelta) -> datetime:
     raise NeverUsedUp("The calendar is hardly ever open.")
 
 
-def next_open(calendar: Calendar, start: datetime) -> datetime:
-    """The first instant at or after `start` that is business time. Raises NeverUsedUp."""
-    return add(calendar, start, _MICROSECOND) - _MICROSECOND
-
-
 def calendar_of(time_zone: str, windows: Iterable[tuple[str, str, str]], holidays: Iterable[str]) -> Calendar:
     """A calendar from words: windows as `("monday", "09:00", "17:00")`, holidays as `"2026-12-25"`."""
     by_day: dict[int, list[Window]] = {}

@@ -7,7 +7,7 @@ import asyncpg
 from kit import contract
 from kit.database import Session
 from kit.errors import NotFound
-from kit.paging import Listing, page_of, sort_of
+from kit.paging import Listing
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import ticket_comments_pb2 as pb2
 from services.ops.service_desk.ticket_comments import rules, store
@@ -29,12 +29,10 @@ class TicketCommentHandlers:
             raise NotFound(f"There is no ticket {request.ticket_id}.")
         listing = Listing.of(request, pb2.TicketComment.DESCRIPTOR)
         rows, total = await store.LISTING.page(session, listing)
-        return pb2.ListTicketCommentsResponse(
-            data=[_message(row) for row in rows],
-            page=page_of(listing, returned=len(rows), total=total),
-            sort=sort_of(listing),
-            filters={name: value for name, value in listing.filters.items() if name != "ticketId"},
-        )
+        answer = pb2.ListTicketCommentsResponse(**listing.answer([_message(row) for row in rows], total))
+        # It is part of the path.
+        del answer.filters["ticketId"]
+        return answer
 
     async def create_ticket_comment(
         self, request: pb2.CreateTicketCommentRequest, work: UnitOfWork
