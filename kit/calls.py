@@ -4,6 +4,7 @@ the answer or its problem."""
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import grpc
@@ -79,10 +80,10 @@ class Services:
 
     async def reconnect(self, service: str) -> None:
         """Wait, not long, for the connection to be there."""
-        try:
-            await asyncio.wait_for(self.channel(service).channel_ready(), _RECONNECT_SECONDS)
-        except TimeoutError:
-            return
+        # Not asyncio.wait_for: up to Python 3.11 it loses a cancellation that comes with what it waits for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RECONNECT_SECONDS):
+                await self.channel(service).channel_ready()
 
     async def close(self) -> None:
         for channel in self._channels.values():

@@ -6,6 +6,7 @@ what is done goes through the service's own, where whoever locks a row first doe
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -79,10 +80,10 @@ class Sweep:
             log.warning("sweep failed", sweep=self._name, workspace=workspace_id, error=str(error))
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), self._pause)
-        except TimeoutError:
-            return
+        # Not asyncio.wait_for: up to Python 3.11 it loses a cancellation that comes with what it waits for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause):
+                await self._woken.wait()
 
     def _wake(self, *_: Any) -> None:
         self._woken.set()
