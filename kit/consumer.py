@@ -180,9 +180,14 @@ class Consumer:
     async def _handle(self, events: Sequence[ReceivedEvent]) -> None:
         """All of one workspace."""
         async with unit_of_work(self._database, self._call(events[0]), service=self._service) as work:
+            new = await work.claim_events(self._subscription.name, events)
             for event in events:
-                async with work.part(self._call(event)) as part:
-                    await self._handle_in(part, event)
+                self._known.note(is_new=event.id in new)
+                if event.id in new:
+                    # The same event may have come twice.
+                    new.remove(event.id)
+                    async with work.part(self._call(event)) as part:
+                        await self._handle_in(part, event)
             faults.point("before-consumer-commit")
         faults.point("after-consumer-commit")
         for event in events:
@@ -191,15 +196,11 @@ class Consumer:
             self._on_commit()
 
     async def _handle_in(self, work: UnitOfWork, event: ReceivedEvent) -> None:
-        name = self._subscription.name
         token = logs.correlation_id.set(event.correlation_id)
         began = time.perf_counter()
         try:
             with tracing.span(f"consume {event.topic}", kind=SpanKind.CONSUMER, traceparent=event.traceparent):
-                is_new = await work.claim_event(name, event)
-                self._known.note(is_new=is_new)
-                if is_new:
-                    await self._subscription.handlers[event.topic](event, work)
+                await self._subscription.handlers[event.topic](event, work)
         finally:
             metrics.PROCESS_DURATION.record(time.perf_counter() - began, self._measured_as(event.topic))
             logs.correlation_id.reset(token)

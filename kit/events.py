@@ -30,6 +30,7 @@ class Event:
     key: str
     body: str
     created_at: datetime
+    correlation_id: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def compose(message: Message, *, key: str, service: str, call: Call) -> Event:
     if call.traceparent:
         body["traceparent"] = call.traceparent
     body["data"] = json_encoding.encoder(message.DESCRIPTOR, redacted=True)(message)
-    return Event(event_id, topic, key, json_encoding.dumps(body).decode(), instant)
+    return Event(event_id, topic, key, json_encoding.dumps(body).decode(), instant, call.correlation_id)
 
 
 def parse(value: bytes | None, *, topic: str) -> ReceivedEvent:

@@ -30,17 +30,18 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true
 _FIRST_ANSWER = """
 SELECT fingerprint, response FROM idempotency_keys WHERE workspace_id = $1 AND principal = $2 AND key = $3
 """
-_CLAIM_EVENT = """
+_CLAIM_EVENTS = """
 INSERT INTO inbox (workspace_id, consumer, event_id, received_at)
-VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true
+SELECT $1, $2, event_id, $4 FROM unnest($3::text[]) AS event_id ON CONFLICT DO NOTHING RETURNING event_id
 """
 # One statement, so one round trip: events, audit record and the answer under the key.
 _FINISH = """
 WITH events AS (
     INSERT INTO outbox (workspace_id, id, topic, key, payload, correlation_id, created_at, next_attempt_at)
-    SELECT $1, event.id, event.topic, event.key, event.payload::jsonb, $2, event.created_at, event.created_at
-    FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-        WITH ORDINALITY AS event (id, topic, key, payload, created_at, position)
+    SELECT $1, event.id, event.topic, event.key, event.payload::jsonb, event.correlation_id, event.created_at,
+        event.created_at
+    FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $17::text[])
+        WITH ORDINALITY AS event (id, topic, key, payload, created_at, correlation_id, position)
     ORDER BY event.position
 ), audited AS (
     INSERT INTO audit_entries
@@ -130,6 +131,9 @@ class UnitOfWork(Session):
         records, and its instant are its own."""
         part = UnitOfWork(self._connection, call, self._service)
         yield part
+        # All events go out with the last statement: one for many parts, and in the order in which they were emitted.
+        self._events += part._events
+        part._events = []
         await part.finish()
         self.emitted |= part.emitted
         self._afterwards += part._afterwards
@@ -158,12 +162,13 @@ class UnitOfWork(Session):
             )
         self.replay = first["response"]
 
-    async def claim_event(self, consumer: str, event: ReceivedEvent) -> bool:
-        """Whether this consumer sees the event for the first time."""
+    async def claim_events(self, consumer: str, events: Sequence[ReceivedEvent]) -> set[str]:
+        """The ids of those that this consumer sees for the first time; all are of this workspace."""
         faults.point("before-inbox")
-        claimed = await self.fetchval(_CLAIM_EVENT, event.workspace_id, consumer, event.id, self.now)
+        event_ids = [event.id for event in events]
+        claimed = await self.fetch(_CLAIM_EVENTS, self.call.workspace_id, consumer, event_ids, self.now)
         faults.point("after-inbox")
-        return bool(claimed)
+        return {row["event_id"] for row in claimed}
 
     def committed(self) -> None:
         for action in self._afterwards:
@@ -192,6 +197,7 @@ class UnitOfWork(Session):
                 list(self._audited.values()),
                 self._response,
                 self.call.idempotency_key,
+                [event.correlation_id for event in self._events],
             )
         faults.point("after-outbox")
 

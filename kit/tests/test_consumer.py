@@ -127,13 +127,13 @@ async def test_a_topic_that_is_read_again_is_passed_by_quickly(
     await desk.send(key, *many)
     await seen(sample, *(f"no-{number}" for number in range(150)))
     asked: list[str] = []
-    claim = UnitOfWork.claim_event
+    claim = UnitOfWork.claim_events
 
-    async def watched(work: UnitOfWork, consumer: str, received: ReceivedEvent) -> bool:
-        asked.append(received.id)
+    async def watched(work: UnitOfWork, consumer: str, received: Sequence[ReceivedEvent]) -> set[str]:
+        asked.extend(each.id for each in received)
         return await claim(work, consumer, received)
 
-    monkeypatch.setattr(UnitOfWork, "claim_event", watched)
+    monkeypatch.setattr(UnitOfWork, "claim_events", watched)
     await desk.send(key, *many, event(key, "between"), *many, b"no event", *many, event(key, "last"))
     await seen(sample, *(f"no-{number}" for number in range(150)), "between", "last")
     assert len(asked) < 300

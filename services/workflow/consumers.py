@@ -86,11 +86,13 @@ class RuntimeConsumer:
 
 async def _report(work: UnitOfWork, told: ExecutionFinished) -> Report:
     proposals = _proposals(told)
+    found = {name: _canonical(getattr(told, name), name) for name in ("output", "evidence") if told.HasField(name)}
+    refs = dict(zip(found, await artifacts.keep(work, *found.values()), strict=True))
     return Report(
         **_outcome(told),
         tries=told.tries,
-        output_ref=await _keep(work, told.output, "output") if told.HasField("output") else None,
-        evidence_ref=await _keep(work, told.evidence, "evidence") if told.HasField("evidence") else None,
+        output_ref=refs.get("output"),
+        evidence_ref=refs.get("evidence"),
         proposals=proposals,
         proposals_digest=_digest(proposals) if proposals else None,
         failure_code=Execution.FailureCode.Name(told.failure_code).lower() if told.failure_code else None,
@@ -141,14 +143,14 @@ def _digest(proposals: list[Mapping[str, Any]]) -> str:
     return json_values.digest(data)
 
 
-async def _keep(work: UnitOfWork, struct: Struct, name: str) -> str:
+def _canonical(struct: Struct, name: str) -> bytes:
     try:
         data = json_values.canonical(structs.to_json(struct))
     except ValueError as error:
         raise OutputInvalidError(f"The {name} {error}.") from error
     if len(data) > artifacts.MOST_BYTES:
         raise OutputInvalidError(f"The {name} has more than {artifacts.MOST_BYTES} bytes.")
-    return await artifacts.keep(work, data)
+    return data
 
 
 def _leave_aside(event: ReceivedEvent, execution_id: str) -> None:

@@ -40,9 +40,10 @@ class WorkflowConsumer:
     async def execution_requested(self, event: ReceivedEvent, work: UnitOfWork) -> None:
         """Raises Invalid for an event that cannot be: it is parked."""
         asked = said(event.data, ExecutionRequested)
-        for earlier in await store.lock_earlier(work, asked.execution_id, asked.attempt):
-            await self._cancel(work, earlier, "a later attempt takes its place")
-        await store.settle_earlier(work, asked.execution_id, asked.attempt)
+        if asked.attempt > 1:
+            for earlier in await store.lock_earlier(work, asked.execution_id, asked.attempt):
+                await self._cancel(work, earlier, "a later attempt takes its place")
+            await store.settle_earlier(work, asked.execution_id, asked.attempt)
         added = await store.add(
             work,
             {

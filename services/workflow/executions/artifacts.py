@@ -10,18 +10,20 @@ from services.workflow import json_values
 MOST_BYTES = 1024 * 1024
 MEDIA_TYPE = "application/json"
 _KEEP = """
-INSERT INTO artifacts (workspace_id, digest, media_type, data, created_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT DO NOTHING
+INSERT INTO artifacts (workspace_id, digest, media_type, data, created_at)
+SELECT $1, artifact.digest, $4, artifact.data, $5 FROM unnest($2::text[], $3::bytea[]) AS artifact (digest, data)
+ORDER BY artifact.digest ON CONFLICT DO NOTHING
 """
 _GET = "SELECT media_type, data FROM artifacts WHERE workspace_id = $1 AND digest = $2"
 
 
-async def keep(work: UnitOfWork, data: bytes) -> str:
-    """Keep canonical JSON, if it is not there yet. Returns its digest, which is its reference."""
-    assert len(data) <= MOST_BYTES
-    ref = json_values.digest(data)
-    await work.execute(_KEEP, work.call.workspace_id, ref, MEDIA_TYPE, data, work.now)
-    return ref
+async def keep(work: UnitOfWork, *contents: bytes) -> list[str]:
+    """Keep canonical JSON, what is not there yet. Returns the digest of each, which is its reference."""
+    assert all(len(data) <= MOST_BYTES for data in contents)
+    refs = [json_values.digest(data) for data in contents]
+    if contents:
+        await work.execute(_KEEP, work.call.workspace_id, refs, contents, MEDIA_TYPE, work.now)
+    return refs
 
 
 async def get(session: Session, ref: str) -> tuple[str, bytes] | None:

@@ -34,11 +34,12 @@ async def start(
     """Queue an execution of the reasoner. Raises Invalid for an input that is not the reasoner's, or too large."""
     data = _canonical(value)
     reasoner.check(value)
+    [input_ref] = await artifacts.keep(work, data)
     row: Row = {
         "id": ids.new_id(),
         "agent": reasoner.agent,
         "reasoner": reasoner.name,
-        "input_ref": await artifacts.keep(work, data),
+        "input_ref": input_ref,
         "deadline_seconds": rules.deadline(deadline_seconds, reasoner.timeout_seconds, reasoner.most_tries),
         "trigger_id": cause.trigger_id,
         "trigger_event_id": cause.event_id,
