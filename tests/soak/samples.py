@@ -18,23 +18,26 @@ SELECT datname, count(*) FROM pg_stat_activity WHERE datname = ANY($1) AND pid <
 """
 _DEAD = "SELECT relname, n_live_tup AS live, n_dead_tup AS dead FROM pg_stat_user_tables WHERE n_dead_tup > 0"
 _BYTES = """
-SELECT relname, pg_total_relation_size(relid) AS bytes FROM pg_stat_user_tables WHERE relname = ANY($1)
+SELECT relname, pg_total_relation_size(relid) AS bytes, n_live_tup AS live FROM pg_stat_user_tables
+WHERE relname = ANY($1)
 """
 # What retention keeps short while the load goes on.
 SWEPT = ("outbox", "inbox", "idempotency_keys")
+# Tables of fewer rows are counted as if they had so many: what they take tells nothing.
+_FEW = 10_000
 
 
 @dataclass
 class Sample:
-    """At `at` seconds. By program: megabytes that are its own alone, and open files. By database: connections, dead
-    rows, and the megabytes of each table that retention keeps short."""
+    """At `at` seconds. By program: megabytes that are its own alone, and open files. By database: connections. By
+    table: the share of dead rows; of those that retention keeps short, the bytes on disk of each row that is there."""
 
     at: float
     megabytes: dict[str, float] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     connections: dict[str, int] = field(default_factory=dict)
     dead_share: dict[str, float] = field(default_factory=dict)
-    swept: dict[str, float] = field(default_factory=dict)
+    row_bytes: dict[str, float] = field(default_factory=dict)
 
 
 def take(platform: Platform, began: float) -> Sample:
@@ -55,9 +58,9 @@ async def _look_into_databases(platform: Platform, sample: Sample) -> None:
             if not sample.connections:
                 sample.connections = {row[0]: row[1] for row in await connection.fetch(_CONNECTIONS, names)}
             for row in await connection.fetch(_DEAD):
-                sample.dead_share[f"{name}.{row['relname']}"] = row["dead"] / max(row["live"] + row["dead"], 10_000)
+                sample.dead_share[f"{name}.{row['relname']}"] = row["dead"] / max(row["live"] + row["dead"], _FEW)
             for row in await connection.fetch(_BYTES, SWEPT):
-                sample.swept[f"{name}.{row['relname']}"] = row["bytes"] / 1e6
+                sample.row_bytes[f"{name}.{row['relname']}"] = row["bytes"] / max(row["live"], _FEW)
         finally:
             await connection.close()
 
