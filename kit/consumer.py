@@ -71,7 +71,7 @@ class Consumer:
         self._bootstrap_servers = bootstrap_servers
         self._session_timeout = session_timeout
         self._on_commit = on_commit
-        self._known = KnownEvents(database, consumer=subscription.name, service=service)
+        self._known = KnownEvents(database, consumer=subscription.name, call_of=self._call)
 
     async def run(self) -> None:
         """Never returns; the clients are rebuilt after any trouble with the broker."""
@@ -119,7 +119,7 @@ class Consumer:
                     await self._take(some, producer)
                     await self._move_on(consumer, partition, some[-1], lag)
                     faults.point("after-offset")
-                if records[-1] not in left[-1:]:
+                if not left or left[-1].offset < records[-1].offset:
                     await self._move_on(consumer, partition, records[-1], lag)
             if batches or not await _is_behind(consumer):
                 last_progress = clock()

@@ -5,13 +5,13 @@ would open a transaction for each event just to find it in the inbox, and fall b
 known events comes, the inbox is asked first. What it does not hold, or cannot be asked for, is handled as ever.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
 from kit.call import Call
 from kit.database import Database
 from kit.errors import Problem
 from kit.events import NotAnEvent, ReceivedEvent, parse
-from kit.identity import Principal
 from kit.parking import Record
 
 # So many known ones in a row are no accident.
@@ -20,12 +20,12 @@ _KNOWN = "SELECT event_id FROM inbox WHERE workspace_id = $1 AND consumer = $2 A
 
 
 class KnownEvents:
-    """Of one consumer of a service."""
+    """Of one consumer; `call_of` makes the call in whose workspace an event is handled."""
 
-    def __init__(self, database: Database, *, consumer: str, service: str) -> None:
+    def __init__(self, database: Database, *, consumer: str, call_of: Callable[[ReceivedEvent], Call]) -> None:
         self._database = database
         self._consumer = consumer
-        self._service = service
+        self._call_of = call_of
         self._in_a_row = 0
 
     def note(self, *, is_new: bool) -> None:
@@ -37,10 +37,10 @@ class KnownEvents:
         if self._in_a_row < _IN_A_ROW:
             return records
         events = [_event(record) for record in records]
-        known: set[tuple[str, str]] = set()
-        for workspace_id in {each.workspace_id for each in events if each}:
-            of_workspace = [each.id for each in events if each and each.workspace_id == workspace_id]
-            known |= {(workspace_id, each) for each in await self._known(workspace_id, of_workspace)}
+        of_workspace: dict[str, list[ReceivedEvent]] = defaultdict(list)
+        for event in filter(None, events):
+            of_workspace[event.workspace_id].append(event)
+        known = {(name, each) for name, some in of_workspace.items() for each in await self._known(some)}
         left = [
             record
             for record, event in zip(records, events, strict=True)
@@ -50,15 +50,12 @@ class KnownEvents:
             self._in_a_row = 0
         return left
 
-    async def _known(self, workspace_id: str, event_ids: list[str]) -> list[str]:
-        call = Call(
-            method=f"{self._consumer}/known-events",
-            principal=Principal(subject=f"consumer:{self._consumer}", workspace_id=workspace_id, service=self._service),
-            correlation_id="",
-        )
+    async def _known(self, events: Sequence[ReceivedEvent]) -> list[str]:
+        """All of one workspace: the ids of those that are in the inbox."""
+        call = self._call_of(events[0])
         try:
             async with self._database.read(call) as session:
-                rows = await session.fetch(_KNOWN, workspace_id, self._consumer, event_ids)
+                rows = await session.fetch(_KNOWN, call.workspace_id, self._consumer, [each.id for each in events])
         except Problem:
             return []
         return [row["event_id"] for row in rows]
