@@ -15,7 +15,7 @@ import asyncpg
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from bench.figures import Figure
-from bench.options import Options
+from bench.options import Options, quiet
 from devstack.stack import Stack
 from kit import contract
 from kit.bootstrap import with_database
@@ -128,8 +128,7 @@ async def figures(options: Options) -> list[Figure]:
     found: dict[str, list[float]] = {"with SLA": [], "without SLA": []}
     bare: list[float] = []
     with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
-        quiet = {"ops": {"LOG_LEVEL": "warning"}}
-        async with Stack(Path(folder), services=("ops", "platform"), gateway=False, extra_env=quiet) as stack:
+        async with Stack(Path(folder), services=("ops", "platform"), gateway=False, extra_env=quiet("ops")) as stack:
             bench = Bench(stack)
             async with asyncpg.create_pool(with_database(stack.admin_url, "ops"), min_size=1, max_size=2) as pool:
                 for _ in range(options.rounds):

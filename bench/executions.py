@@ -8,13 +8,9 @@
 
 import asyncio
 import json
-import os
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,9 +22,9 @@ import httpx
 from bench import plain_jobs
 from bench.figures import Figure
 from bench.load import measure, post
-from bench.options import Options
+from bench.options import Options, quiet
+from bench.plain_server import serving
 from bench.processor_time import processor_seconds, told
-from devstack.layout import free_ports
 from devstack.stack import Stack
 from kit.bootstrap import with_database
 
@@ -150,16 +146,14 @@ class Bench:
 
 
 async def figures(options: Options) -> list[Figure]:
-    quiet = {name: {"LOG_LEVEL": "warning"} for name in ("gateway", "workflow", "agent-runtime")}
-    quiet["gateway"]["RATE_LIMIT_PER_MINUTE"] = "0"
     services = ("platform", "ops", "workflow", "agent-runtime")
     with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
-        async with Stack(Path(folder), services=services, extra_env=quiet) as stack:
+        async with Stack(Path(folder), services=services, extra_env=quiet("workflow", "agent-runtime")) as stack:
             admin_url = with_database(stack.admin_url, "workflow")
             admin = await asyncpg.connect(admin_url)
             bench = Bench(stack, admin, options.seconds)
             await admin.execute(plain_jobs.TABLE)
-            async with _plain_queue(admin_url) as address:
+            async with serving("bench.plain_jobs:app", admin_url) as address:
                 await bench.warm_up()
                 await bench.plain(address)
                 found = _figures(await bench.rounds(options, address), "")
@@ -169,23 +163,6 @@ async def figures(options: Options) -> list[Figure]:
                     found += _figures(await bench.rounds(options, address), f", {PAST:,} past ones")
             await admin.close()
             return found
-
-
-@asynccontextmanager
-async def _plain_queue(admin_url: str) -> AsyncIterator[str]:
-    port = free_ports("127.0.0.1", ("plain",))["plain"]
-    program = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "uvicorn", "bench.plain_jobs:app", "--port", str(port), "--workers", "2"),
-        *("--no-access-log", "--log-level", "error"),
-        env={**os.environ, "PLAIN_DATABASE_URL": admin_url},
-    )
-    try:
-        await asyncio.sleep(3)
-        yield f"127.0.0.1:{port}"
-    finally:
-        program.terminate()
-        await program.wait()
 
 
 def _figures(found: Rounds, when: str) -> list[Figure]:

@@ -15,10 +15,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psutil
-
 from bench.figures import Figure
 from bench.options import Options
+from bench.processor_time import tree
 from devstack.stack import Stack
 
 _IDLE_SECONDS = 15.0
@@ -50,8 +49,7 @@ async def _alone(folder: Path) -> float:
 
 
 def _megabytes(pid: int) -> float:
-    main = psutil.Process(pid)
-    return sum(float(each.memory_full_info().pss) for each in (main, *main.children(recursive=True))) / 1e6
+    return sum(float(each.memory_full_info().pss) for each in tree(pid)) / 1e6
 
 
 async def figures(options: Options) -> list[Figure]:

@@ -22,8 +22,8 @@ import psutil
 
 from bench import bulk
 from bench.figures import Figure
-from bench.options import Options
-from bench.processor_time import processor_seconds, told
+from bench.options import Options, quiet
+from bench.processor_time import processor_seconds, told, tree
 from devstack.stack import Stack
 
 CLIENTS = 200
@@ -39,8 +39,8 @@ class Bench:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self.workspace = f"imports-{uuid.uuid4().hex[:8]}"
-        # The most megabytes of each program in each tenth of the last import.
-        self.megabytes: dict[str, list[float]] = {}
+        # Of the last import: the most megabytes of integrations in each tenth of the rows, and tickets a minute.
+        self.megabytes = [0.0] * 11
         self.rate = 0.0
         # What each program spent on it, in a sentence.
         self.spent = ""
@@ -50,18 +50,16 @@ class Bench:
         }
         self._http = httpx.AsyncClient(base_url=f"{stack.base_url}/api/v1", headers=headers, timeout=60)
 
-    async def run(self, rows: int) -> float:
-        """Tickets a minute."""
+    async def run(self, rows: int) -> None:
         await self._import(
             "clients", _file(("Key", "Name"), ((f"C-{n}", f"Client {n}") for n in range(CLIENTS))), ("name",)
         )
         tickets = _file(HEADER, _tickets(rows))
         used, begun = processor_seconds(self._stack), time.perf_counter()
         ended = await self._import("tickets", tickets, FIELDS, rows)
-        rate = rows / (time.perf_counter() - begun) * 60
+        self.rate = rows / (time.perf_counter() - begun) * 60
         assert ended["rowsCreated"] == rows, ended
         self.spent = told(used, processor_seconds(self._stack), rows)
-        return rate
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -77,14 +75,12 @@ class Bench:
             "externalIdColumn": "Key",
         }
         job = await self._post("/imports", json=body)
-        peaks: dict[str, list[float]] = {"integrations": [0.0] * 11, "ops": [0.0] * 11}
+        self.megabytes = [0.0] * 11
         while not job["isFinal"]:
             await asyncio.sleep(0.2)
             job = (await self._http.get(f"/jobs/{job['id']}")).raise_for_status().json()
             tenth = min(10, job["rowsDone"] * 10 // rows) if rows else 0
-            for name, of_tenths in peaks.items():
-                of_tenths[tenth] = max(of_tenths[tenth], self._megabytes(name))
-        self.megabytes = peaks
+            self.megabytes[tenth] = max(self.megabytes[tenth], self._megabytes_now())
         return dict(job)
 
     async def _upload(self, data: bytes) -> str:
@@ -100,10 +96,9 @@ class Bench:
         answer = await self._http.post(path, headers=keyed, **options)
         return dict(answer.raise_for_status().json())
 
-    def _megabytes(self, name: str) -> float:
+    def _megabytes_now(self) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self._stack.pid(name))
-            return sum(each.memory_info().rss for each in (process, *process.children(recursive=True))) / 1e6
+            return sum(each.memory_info().rss for each in tree(self._stack.pid("integrations"))) / 1e6
         return 0.0
 
 
@@ -127,20 +122,18 @@ def _file(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> bytes:
 
 async def figures(options: Options) -> list[Figure]:
     rows = 100_000 if options.full else 20_000
-    quiet: dict[str, dict[str, str]] = {name: {"LOG_LEVEL": "warning"} for name in ("gateway", "ops", "integrations")}
-    quiet["gateway"]["RATE_LIMIT_PER_MINUTE"] = "0"
+    services = ("platform", "ops", "integrations")
     whole, of_ops, grown = list[float](), list[float](), list[float]()
     peaks: list[float] = []
     with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
-        async with Stack(Path(folder), services=("platform", "ops", "integrations"), extra_env=quiet) as stack:
+        async with Stack(Path(folder), services=services, extra_env=quiet("ops", "integrations")) as stack:
             await _once(stack, 2_000)
             for _ in range(options.rounds):
                 bench = await _once(stack, rows)
                 whole.append(bench.rate)
                 options.report(f"{rows:,} tickets: {bench.spent}")
-                by_tenths = bench.megabytes["integrations"]
-                peaks.append(max(by_tenths))
-                grown.append(by_tenths[9] / by_tenths[1])
+                peaks.append(max(bench.megabytes))
+                grown.append(bench.megabytes[9] / bench.megabytes[1])
                 alone = bulk.Bench(stack)
                 await alone.prepare(with_sla=False)
                 of_ops.append(await alone.run() * 60)
@@ -154,6 +147,6 @@ async def figures(options: Options) -> list[Figure]:
 
 async def _once(stack: Stack, rows: int) -> Bench:
     bench = Bench(stack)
-    bench.rate = await bench.run(rows)
+    await bench.run(rows)
     await bench.close()
     return bench

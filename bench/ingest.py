@@ -29,7 +29,7 @@ from aiokafka import AIOKafkaConsumer
 from bench.figures import Figure
 from bench.fleet import Fleet, batch, events
 from bench.load import Measured, measure, post, summarize
-from bench.options import Options
+from bench.options import Options, quiet
 from devstack.stack import Stack
 from kit.bearer_tokens import BearerTokenIssuer
 from kit.bootstrap import with_database
@@ -269,9 +269,8 @@ async def _breach(http: httpx.AsyncClient, bearer: str, instance: str) -> None:
 
 
 async def figures(options: Options) -> list[Figure]:
-    unlimited = {"gateway": {"RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "warning"}}
     with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
-        async with Stack(Path(folder), services=("platform", "ops", "telemetry"), extra_env=unlimited) as stack:
+        async with Stack(Path(folder), services=("platform", "ops", "telemetry"), extra_env=quiet()) as stack:
             admin = await asyncpg.connect(with_database(stack.admin_url, "telemetry"))
             bench = Bench(stack, admin, options.seconds, options.rounds)
             await bench.prepare()

@@ -10,7 +10,7 @@ import httpx
 
 from bench import data
 from bench.figures import Figure
-from bench.options import Options
+from bench.options import Options, quiet
 from devstack.stack import Stack
 from kit.bootstrap import with_database
 
@@ -58,13 +58,8 @@ class _Desk:
 
 
 async def figures(options: Options) -> list[Figure]:
-    quiet = {"RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "warning"}
-    stack = Stack(
-        options.data / "tickets",
-        services=("ops", "platform", "portal"),
-        extra_env={"gateway": quiet, "ops": {"LOG_LEVEL": "warning"}, "portal": {"LOG_LEVEL": "warning"}},
-    )
-    async with stack:
+    services = ("ops", "platform", "portal")
+    async with Stack(options.data / "tickets", services=services, extra_env=quiet("ops", "portal")) as stack:
         await data.load(with_database(stack.admin_url, "ops"), options.report)
         desk = _Desk(stack)
         client = await desk.client()

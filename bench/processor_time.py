@@ -26,9 +26,14 @@ def told(before: dict[str, float], after: dict[str, float], count: int) -> str:
     return f"{sum(spent.values()):.2f} ms of processor time each: {', '.join(parts)}"
 
 
-def _of_tree(pid: int) -> float:
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and all that it has started, as far down as it goes."""
     process = psutil.Process(pid)
-    return sum(_of(each) for each in (process, *process.children(recursive=True)))
+    return [process, *process.children(recursive=True)]
+
+
+def _of_tree(pid: int) -> float:
+    return sum(_of(each) for each in tree(pid))
 
 
 def _of(process: psutil.Process) -> float:

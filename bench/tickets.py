@@ -8,8 +8,6 @@ a noisy machine disturbs all alike; each figure is the median of its rounds.
 import asyncio
 import itertools
 import json
-import os
-import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -21,8 +19,8 @@ import httpx
 from bench import data, plain
 from bench.figures import Figure
 from bench.load import Measured, get, measure, post, summarize
-from bench.options import Options
-from devstack.layout import free_ports
+from bench.options import Options, quiet
+from bench.plain_server import serving
 from devstack.stack import Stack
 from kit.bootstrap import with_database
 
@@ -176,29 +174,16 @@ async def run_case(case: Case, options: Options) -> list[Figure]:
 
 
 async def figures(options: Options) -> list[Figure]:
-    quiet = {"RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "warning"}
-    stack = Stack(
-        options.data / "tickets",
-        services=("ops", "platform"),
-        extra_env={"gateway": quiet, "ops": {"LOG_LEVEL": "warning"}},
-    )
     found: list[Figure] = []
-    async with stack:
+    async with Stack(options.data / "tickets", services=("ops", "platform"), extra_env=quiet("ops")) as stack:
         admin_url = with_database(stack.admin_url, "ops")
         await data.load(admin_url, options.report)
-        port = free_ports("127.0.0.1", ("plain",))["plain"]
-        command = ["-m", "uvicorn", "bench.plain:app", "--port", str(port), "--workers", "2", "--no-access-log"]
-        plain_program = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "--log-level", "error", env={**os.environ, "PLAIN_DATABASE_URL": admin_url}
-        )
-        try:
-            await asyncio.sleep(3)
-            async with asyncpg.create_pool(admin_url, min_size=1, max_size=CONNECTIONS) as pool:
-                bench = Bench(stack, f"127.0.0.1:{port}", pool, options.seconds)
-                for case in await bench.cases():
-                    options.report(case.name)
-                    found += await run_case(case, options)
-        finally:
-            plain_program.terminate()
-            await plain_program.wait()
+        async with (
+            serving("bench.plain:app", admin_url) as plain_address,
+            asyncpg.create_pool(admin_url, min_size=1, max_size=CONNECTIONS) as pool,
+        ):
+            bench = Bench(stack, plain_address, pool, options.seconds)
+            for case in await bench.cases():
+                options.report(case.name)
+                found += await run_case(case, options)
     return found
