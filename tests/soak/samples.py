@@ -5,21 +5,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import asyncpg
 import psutil
 
 from devstack.layout import GATEWAY, KAFKA, POSTGRES, SERVICES
-from kit.bootstrap import with_database
+from tests.databases import rows
 from tests.platform import Platform
 
 PROGRAMS = (*SERVICES, GATEWAY, POSTGRES, KAFKA)
 _CONNECTIONS = """
 SELECT datname, count(*) FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid() GROUP BY datname
 """
-_DEAD = "SELECT relname, n_live_tup AS live, n_dead_tup AS dead FROM pg_stat_user_tables WHERE n_dead_tup > 0"
-_BYTES = """
-SELECT relname, pg_total_relation_size(relid) AS bytes, n_live_tup AS live FROM pg_stat_user_tables
-WHERE relname = ANY($1)
+_TABLES = """
+SELECT relname, n_live_tup AS live, n_dead_tup AS dead, pg_total_relation_size(relid) AS bytes FROM pg_stat_user_tables
 """
 # What retention keeps short while the load goes on.
 SWEPT = ("outbox", "inbox", "idempotency_keys")
@@ -46,23 +43,19 @@ def take(platform: Platform, began: float) -> Sample:
         processes = list(_tree(platform.stack.pid(name)))
         sample.megabytes[name] = sum(map(_own_megabytes, processes))
         sample.files[name] = sum(map(_open_files, processes))
-    platform.run(_look_into_databases(platform, sample))
+    _look_into_databases(platform, sample)
     return sample
 
 
-async def _look_into_databases(platform: Platform, sample: Sample) -> None:
+def _look_into_databases(platform: Platform, sample: Sample) -> None:
     names = [service.replace("-", "_") for service in SERVICES]
+    sample.connections = {row[0]: row[1] for row in rows(platform, names[0], _CONNECTIONS, names)}
     for name in names:
-        connection = await asyncpg.connect(with_database(platform.stack.admin_url, name))
-        try:
-            if not sample.connections:
-                sample.connections = {row[0]: row[1] for row in await connection.fetch(_CONNECTIONS, names)}
-            for row in await connection.fetch(_DEAD):
-                sample.dead_share[f"{name}.{row['relname']}"] = row["dead"] / max(row["live"] + row["dead"], _FEW)
-            for row in await connection.fetch(_BYTES, SWEPT):
-                sample.row_bytes[f"{name}.{row['relname']}"] = row["bytes"] / max(row["live"], _FEW)
-        finally:
-            await connection.close()
+        for row in rows(platform, name, _TABLES):
+            table = f"{name}.{row['relname']}"
+            sample.dead_share[table] = row["dead"] / max(row["live"] + row["dead"], _FEW)
+            if row["relname"] in SWEPT:
+                sample.row_bytes[table] = row["bytes"] / max(row["live"], _FEW)
 
 
 def _tree(pid: int) -> Iterator[psutil.Process]:

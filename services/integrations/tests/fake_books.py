@@ -3,6 +3,7 @@ the second one after it, and fails as it is asked to."""
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 Json = dict[str, Any]
 
 
-class FakeBooks:
+class FakeBooks(ABC):
     """`faults`: what befalls the next requests that create or change something of a kind: "429" and "401" keep it from
     being done, "drop" lets it be done and loses the answer. `taken`: how often what was done. `kinds`: what they call
     customers, invoices and payments; `tax_code`: what they call 20 %."""
@@ -63,31 +64,31 @@ class FakeBooks:
         """What connects us, but for which company it is."""
         return {"clientId": "our-id", "clientSecret": "our-secret", "refreshToken": "refresh-0"}
 
+    @abstractmethod
     def pay(self, invoice_id: str, amount: str) -> Json:
         """As a bookkeeper does it there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_back(self, payment_id: str) -> None:
         """A payment, as a bookkeeper does it there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_number(self, number: str) -> None:
         """Write an invoice over 1 EUR of that number, to a customer who is called Acme."""
-        raise NotImplementedError
 
+    @abstractmethod
     def invoices(self) -> dict[str, tuple[str, Decimal]]:
         """By number: the id and the total."""
-        raise NotImplementedError
 
+    @abstractmethod
     def payments(self) -> dict[str, Decimal]:
         """What those come to that count, by id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(
         self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes
     ) -> tuple[int, Json] | None:
         """Status and JSON; None: the answer is lost."""
-        raise NotImplementedError
 
 
 @contextmanager

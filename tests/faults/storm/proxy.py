@@ -31,11 +31,10 @@ class Proxy:
         self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
 
     async def stop(self) -> None:
-        if self._server:
-            self._server.close()
+        assert self._server is not None, "it was started"
+        self._server.close()
         await self.reset()
-        if self._server:
-            await self._server.wait_closed()
+        await self._server.wait_closed()
 
     async def reset(self) -> None:
         """Reset all connections."""
