@@ -54,7 +54,7 @@ token: $(VENV)/runtime.stamp gen/descriptors.binpb ## print a bearer token: ROLE
 
 .PHONY: test
 test: $(VENV)/development.stamp $(SDK)/stamp gen/descriptors.binpb ## run all tests [ARGS="-k name"] [KAFKA=apache]
-	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-faults
 test-faults: $(VENV)/development.stamp gen/descriptors.binpb ## a mixed load while anything fails, then the books [SEED=1] [MINUTES=5] [KAFKA=apache]

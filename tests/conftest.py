@@ -10,7 +10,7 @@ from tests.platform import Api, Platform, remote_url
 from tests.remote import RemotePlatform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Everything running, without the demo workspace."""
     url = remote_url()

@@ -24,25 +24,25 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway_key() -> Ed25519PrivateKey:
     return Ed25519PrivateKey.generate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def key_file(gateway_key: Ed25519PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keys") / "gateway.pem"
     path.write_bytes(gateway_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service_keys() -> dict[str, Ed25519PrivateKey]:
     """The key of each service, by its name."""
     return {name: Ed25519PrivateKey.generate() for name in SERVICES}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trust_file(
     gateway_key: Ed25519PrivateKey,
     service_keys: dict[str, Ed25519PrivateKey],
@@ -55,7 +55,7 @@ def trust_file(
     return path
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def running(gateway_key: Ed25519PrivateKey) -> AsyncIterator[dict[str, FakeService]]:
     async with running_services(gateway_key.public_key()) as services:
         yield services

@@ -18,14 +18,14 @@ PASSWORD = "sample"
 TABLES = ("effects", "outbox", "inbox", "idempotency_keys", "audit_entries")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Postgres and Kafka, no services."""
     async with Stack(tmp_path_factory.mktemp("stack"), services=(), gateway=False) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def app_url(stack: Stack) -> str:
     """The sample service's database, made and migrated."""
     await bootstrap_database(stack.admin_url, "sample", Passwords(PASSWORD, PASSWORD, PASSWORD))

@@ -35,7 +35,7 @@ from services.agent_runtime.workers.reasoning import load
 TRIAL = "services.agent_runtime.tests.trial"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Postgres with the runtime's database, made and migrated; no service."""
     async with Stack(tmp_path_factory.mktemp("bare-stack"), services=(), gateway=False) as stack:
@@ -182,7 +182,7 @@ def agents_of(database: Database) -> Callable[..., Agents]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The service and what it stands on. Where the others would listen, nobody does."""
     environment = {

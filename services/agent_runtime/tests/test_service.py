@@ -52,7 +52,7 @@ async def test_an_execution_is_cancelled_over_kafka(acme: Workspace, tmp_path: P
 
 async def test_a_killed_service_takes_its_jobs_up_again(stack: Stack, acme: Workspace, tmp_path: Path) -> None:
     marks = [tmp_path / "first", tmp_path / "second"]
-    executions = [await acme.ask("trial.sleep", {"seconds": 1.5, "mark": str(mark)}) for mark in marks]
+    executions = [await acme.ask("trial.sleep", {"seconds": 4, "mark": str(mark)}) for mark in marks]
     waiting = await acme.ask("smoke.echo")
     pids = [await pid_in(mark) for mark in marks]
     await stack.kill("agent-runtime")

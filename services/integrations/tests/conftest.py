@@ -28,7 +28,7 @@ SERVICES = ("integrations", "ops", "platform")
 QUICK = {"JOB_LEASE_SECONDS": "2"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quickbooks() -> Iterator[FakeQuickBooks]:
     fake = FakeQuickBooks()
     with serving(fake):
@@ -36,7 +36,7 @@ def quickbooks() -> Iterator[FakeQuickBooks]:
         yield fake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def xero() -> Iterator[FakeXero]:
     fake = FakeXero()
     with serving(fake):
@@ -44,7 +44,7 @@ def xero() -> Iterator[FakeXero]:
         yield fake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(
     tmp_path_factory: pytest.TempPathFactory, quickbooks: FakeQuickBooks, xero: FakeXero
 ) -> AsyncIterator[Stack]:

@@ -14,14 +14,14 @@ from services.ops.tests.client import Ops
 from services.ops.tests.telemetry import Telemetry
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The ops service and what it stands on."""
     async with Stack(tmp_path_factory.mktemp("stack"), services=("ops", "platform"), gateway=False) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _connected(stack: Stack) -> AsyncIterator[Ops]:
     signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
     ops = Ops.connect(stack.address("ops"), signer)

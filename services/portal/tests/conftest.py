@@ -17,13 +17,13 @@ from tests.callers import Caller
 SERVICES = ("portal", "ops", "platform")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stripe() -> AsyncIterator[FakeStripe]:
     async with running_stripe() as fake:
         yield fake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(tmp_path_factory: pytest.TempPathFactory, stripe: FakeStripe) -> AsyncIterator[Stack]:
     """The service and what it stands on."""
     variables = {"portal": {"STRIPE_API_BASE": stripe.url}}
@@ -31,7 +31,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, stripe: FakeStripe) ->
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _callers(stack: Stack) -> AsyncIterator[Mapping[str, Caller]]:
     signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
     callers = {

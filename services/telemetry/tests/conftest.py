@@ -12,7 +12,7 @@ from kit.database import Database
 from services.telemetry.tests.fleet import Workspace
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Postgres with telemetry's database, made and migrated; no service."""
     async with Stack(tmp_path_factory.mktemp("bare-stack"), services=(), gateway=False) as stack:

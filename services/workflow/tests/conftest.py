@@ -19,7 +19,7 @@ from tests.callers import ENGINEER
 SERVICES = ("workflow", "ops", "platform")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The service and what it stands on."""
     async with (
@@ -29,7 +29,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _callers(stack: Stack) -> AsyncIterator[Mapping[str, Caller]]:
     signer = TokenSigner.from_file("gateway", stack.layout.key("gateway"))
     callers = {

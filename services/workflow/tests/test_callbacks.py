@@ -118,7 +118,7 @@ async def test_without_a_secret_in_development_what_is_not_signed_is_taken(
         await call_back(workflow, None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def secrets(_callers: Any) -> tuple[str, str]:
     """The secret of the callback, set twice: the one before, and the newest."""
     admin: Caller = replace(_callers["platform"], principal=Principal("root", frozenset({"platform_admin"})), notes={})
