@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import TypeAlias
 
 from opentelemetry import metrics
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
@@ -120,6 +119,9 @@ UPTIME = Gauge("process.uptime", "s", "How long the process has been measured.")
 def configure(service: str, *, endpoint: str | None) -> None:
     """`endpoint`: as kit.tracing's."""
     if endpoint is not None:
+        # What is not used takes no time to start and no memory.
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
         exporter = OTLPMetricExporter(endpoint=endpoint)
         export_to(PeriodicExportingMetricReader(exporter, EXPORT_SECONDS * 1000), f"opsfield-{service}")
 

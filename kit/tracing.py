@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -23,6 +22,9 @@ def configure(service: str, *, endpoint: str | None, sample_ratio: float) -> Non
     global _provider  # noqa: PLW0603 - one per process, as OpenTelemetry has it
     if endpoint is None:
         return
+    # What is not used takes no time to start and no memory.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
     _provider = TracerProvider(
         resource=Resource.create({"service.name": f"opsfield-{service}"}),
         sampler=ParentBasedTraceIdRatio(sample_ratio),
