@@ -10,9 +10,10 @@ import uvicorn
 from gateway import app
 from gateway.connections import BoundedProtocol
 from gateway.settings import Settings
-from kit import logs, metrics, tracing
+from kit import logs
 from kit import settings as kit_settings
 from kit.contract import ContractError
+from kit.observability import recorded
 
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 1024
@@ -24,10 +25,12 @@ def main() -> int:
     """The exit code: 0 after a stop that was asked for, 1 when the gateway cannot start, 2 for settings it refuses."""
     settings = kit_settings.read(Settings)
     logs.configure("gateway", level=settings.log_level, as_json=settings.logs_as_json)
-    tracing.configure(
-        "gateway", endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio
-    )
-    metrics.configure("gateway", endpoint=settings.otel_exporter_otlp_endpoint)
+    endpoint, sample_ratio = settings.otel_exporter_otlp_endpoint, settings.trace_sample_ratio
+    with recorded("gateway", endpoint=endpoint, sample_ratio=sample_ratio):
+        return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
     try:
         gateway = app.create(settings)
         listener = _listen(settings.opsfield_host, settings.opsfield_port)
@@ -42,8 +45,6 @@ def main() -> int:
     gc.freeze()
     log.info("serving", host=settings.opsfield_host, port=listener.getsockname()[1])
     server.run([listener])
-    tracing.shutdown()
-    metrics.shutdown()
     log.info("stopped")
     return 0 if server.started else 1
 

@@ -4,8 +4,6 @@ Names follow OpenTelemetry's semantic conventions where there is one; durations 
 rpcs, routes, topics, states, never ids, never workspaces. Without an OTLP endpoint nothing is measured.
 """
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +12,6 @@ from typing import TypeAlias
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
 
 Attributes: TypeAlias = Mapping[str, str | int]
 Measured = Iterable[tuple[float, Attributes]]
@@ -28,7 +23,7 @@ EXPORT_SECONDS = 15.0
 """How often what was measured is sent, and how often what only the database knows is asked for."""
 
 _meter = metrics.get_meter("opsfield")
-_providers: list[MeterProvider] = []
+_enabled = False
 
 
 def _histogram(name: str, description: str) -> metrics.Histogram:
@@ -116,35 +111,17 @@ TELEMETRY_EVENTS = _meter.create_counter(
 UPTIME = Gauge("process.uptime", "s", "How long the process has been measured.")
 
 
-def configure(service: str, *, endpoint: str | None) -> None:
-    """`endpoint`: as kit.tracing's."""
-    if endpoint is not None:
-        # What is not used takes no time to start and no memory.
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-
-        exporter = OTLPMetricExporter(endpoint=endpoint)
-        export_to(PeriodicExportingMetricReader(exporter, EXPORT_SECONDS * 1000), f"opsfield-{service}")
-
-
-def export_to(reader: MetricReader, service: str) -> None:
-    """Measure from now on, for `reader`."""
-    name = f"{socket.gethostname()}:{os.getpid()}"
-    resource = Resource.create({"service.name": service, "service.instance.id": name})
-    _providers.append(MeterProvider([reader], resource))
-    metrics.set_meter_provider(_providers[-1])
+def begin() -> None:
+    """Measure from now on: OpenTelemetry has been told for whom."""
+    global _enabled  # noqa: PLW0603 - one per process, as OpenTelemetry has it
+    _enabled = True
     began = perf_counter()
     UPTIME.sources[:] = [lambda: [(perf_counter() - began, {})]]
 
 
-def shutdown() -> None:
-    """Send what is still held back."""
-    for provider in _providers:
-        provider.shutdown()
-
-
 def enabled() -> bool:
     """Whether anything is measured."""
-    return bool(_providers)
+    return _enabled
 
 
 @contextmanager
@@ -152,7 +129,7 @@ def timed(
     active: metrics.UpDownCounter, duration: metrics.Histogram, of: Mapping[str, str]
 ) -> Iterator[dict[str, str]]:
     """Count what is at work and how long it took; the block adds to the attributes what it learns of them."""
-    if not _providers:
+    if not _enabled:
         yield {}
         return
     attributes = dict(of)

@@ -18,7 +18,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kit import contract, faults, live_settings, logs, metrics, schema_version, tracing
+from kit import contract, faults, live_settings, logs, metrics, schema_version
 from kit.announcements import Announcements
 from kit.backlog import OUTBOX, Backlog
 from kit.bearer_tokens import BearerTokenIssuer
@@ -28,6 +28,7 @@ from kit.contract import ContractError
 from kit.database import Database
 from kit.identity import TokenSigner, TokenVerifier
 from kit.live_settings import LiveSettings, SettingsUnknownError
+from kit.observability import recorded
 from kit.outbox import OutboxHandlers
 from kit.platform_client import PlatformClient
 from kit.relay import Relay, Retention
@@ -63,17 +64,14 @@ def run(service: str, settings: ServiceSettings, wire: Wire, *, settings_source:
     """Serve until SIGTERM or SIGINT. `service` is the name on the wire (`agent-runtime`). Ends with exit code 1 and one
     sentence when it cannot start."""
     logs.configure(service, level=settings.log_level, as_json=settings.logs_as_json)
-    tracing.configure(service, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
-    metrics.configure(service, endpoint=settings.otel_exporter_otlp_endpoint)
     faults.arm(settings.crash_at)
+    endpoint, sample_ratio = settings.otel_exporter_otlp_endpoint, settings.trace_sample_ratio
     try:
-        uvloop.run(_Process(service, settings, wire, settings_source).run())
+        with recorded(service, endpoint=endpoint, sample_ratio=sample_ratio):
+            uvloop.run(_Process(service, settings, wire, settings_source).run())
     except (ContractError, SettingsUnknownError, OSError, asyncpg.PostgresError, ValueError) as error:
         log.error("cannot start", reason=str(error))
         sys.exit(1)
-    finally:
-        tracing.shutdown()
-        metrics.shutdown()
 
 
 class _Process:

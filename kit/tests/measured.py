@@ -7,13 +7,13 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
-from kit import metrics
+from kit import otlp
 
 
 @cache
 def reader() -> InMemoryMetricReader:
     reader = InMemoryMetricReader()
-    metrics.export_to(reader, "tests")
+    otlp.measure_for(reader, "tests")
     return reader
 
 

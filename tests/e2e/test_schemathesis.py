@@ -10,7 +10,7 @@ from tests.platform import Api, Platform
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 # For each operation; a long run is one with hundreds.
-EXAMPLES = os.environ.get("EXAMPLES", "6")
+EXAMPLES = os.environ.get("EXAMPLES", "2")
 
 
 def test_no_generated_request_breaks_the_contract(platform: Platform, api: Api) -> None:

@@ -118,7 +118,7 @@ _BUILTIN = sorted(_INPUTS)
 @pytest.mark.parametrize("name", _BUILTIN)
 def test_any_rows_give_a_result_that_keeps_its_promises(name: str) -> None:
     # Rows are large: to shrink a failure takes minutes and shows little more.
-    @settings(max_examples=60, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
     @given(st.data())
     def holds(data: st.DataObject) -> None:
         ops = {kind: data.draw(_many(kind)) for kind in _READS[name]}
