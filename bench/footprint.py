@@ -1,5 +1,5 @@
 """What the whole platform needs to be there: seconds from the command to its being ready, on an empty folder and on one
-that is full; and memory while nobody asks anything of it.
+that is full; and memory and processor time while nobody asks anything of it.
 
 Beside the start stands that of PostgreSQL and Kafka alone. Memory is what the kernel counts as proportional (PSS):
 pages that programs share count once.
@@ -17,10 +17,10 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.options import Options
-from bench.processor_time import tree
+from bench.processor_time import of_tree, tree
 from devstack.stack import Stack
 
-_IDLE_SECONDS = 15.0
+_SETTLING_SECONDS, _IDLE_SECONDS = 10.0, 15.0
 _AIM_SECONDS, _AIM_MEGABYTES = 10, 900
 
 
@@ -54,7 +54,7 @@ def _megabytes(pid: int) -> float:
 
 async def figures(options: Options) -> list[Figure]:
     first, again, first_alone, again_alone = list[float](), list[float](), list[float](), list[float]()
-    memory: list[float] = []
+    memory, idle = list[float](), list[float]()
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
             whole, alone = Path(folder, "whole"), Path(folder, "alone")
@@ -63,7 +63,10 @@ async def figures(options: Options) -> list[Figure]:
             first_alone.append(await _alone(alone))
             async with _platform(whole) as (seconds, pid):
                 again.append(seconds)
+                await asyncio.sleep(_SETTLING_SECONDS)
+                used = of_tree(pid)
                 await asyncio.sleep(_IDLE_SECONDS)
+                idle.append((of_tree(pid) - used) / _IDLE_SECONDS * 100)
                 memory.append(_megabytes(pid))
             again_alone.append(await _alone(alone))
     beside = "PostgreSQL and Kafka"
@@ -72,4 +75,5 @@ async def figures(options: Options) -> list[Figure]:
         Figure("footprint", "first start", "s", first, less_is_better=True, aim=_AIM_SECONDS),
         Figure("footprint", "next start", "s", again, beside, again_alone, less_is_better=True),
         Figure("footprint", "memory, idle", "MB", memory, less_is_better=True, aim=_AIM_MEGABYTES),
+        Figure("footprint", "processor, idle", "% of core", idle, less_is_better=True),
     ]

@@ -12,9 +12,9 @@ from devstack.stack import Stack
 def processor_seconds(stack: Stack) -> dict[str, float]:
     """Seconds of processor time that each program has used so far, with its child processes; `bench` is this one."""
     names = [*stack.services, GATEWAY, KAFKA]
-    used = {name: _of_tree(stack.pid(name)) for name in names}
+    used = {name: of_tree(stack.pid(name)) for name in names}
     # Its connections end with it and take their time along: what counts is the group as the kernel adds it up.
-    used[POSTGRES] = _of_tree(stack.pid(POSTGRES))
+    used[POSTGRES] = of_tree(stack.pid(POSTGRES))
     used["bench"] = _of(psutil.Process(os.getpid()))
     return used
 
@@ -32,7 +32,8 @@ def tree(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def _of_tree(pid: int) -> float:
+def of_tree(pid: int) -> float:
+    """Seconds of processor time that a process and all that it has started have used so far."""
     return sum(_of(each) for each in tree(pid))
 
 
