@@ -52,8 +52,8 @@ class Soak:
             with ThreadPoolExecutor(len(workers)) as threads:
                 working = [threads.submit(worker) for worker in workers]
                 try:
-                    full = self._full_rate(books)
-                    pace.per_second = full / 2
+                    full = pace.halve(books, seconds=_FULL_SECONDS)
+                    self._report(f"full load: {full:.0f} requests/s; half of it from now on")
                     self._watch(platform, books)
                 finally:
                     over.set()
@@ -64,14 +64,6 @@ class Soak:
             left = ageing.still_old(platform)
         assert not grew, "grew: " + "; ".join(map(str, grew))
         return {**found, "requests/s at full load": full, "rows aged": self._aged, "aged rows not swept yet": left}
-
-    def _full_rate(self, books: Books) -> float:
-        time.sleep(_FULL_SECONDS / 2)
-        before, began = books.requests, time.monotonic()
-        time.sleep(_FULL_SECONDS / 2)
-        rate = (books.requests - before) / (time.monotonic() - began)
-        self._report(f"full load: {rate:.0f} requests/s; half of it from now on")
-        return rate
 
     def _watch(self, platform: Platform, books: Books) -> None:
         began = time.monotonic()

@@ -53,6 +53,16 @@ class Pace:
         self._lock = threading.Lock()
         self._next = 0.0
 
+    def halve(self, books: Books, *, seconds: float) -> float:
+        """As fast as everybody can for so many seconds; from then on half as fast as in the latter half of them, so that
+        what waits, waits because something failed. The full rate, in requests a second."""
+        time.sleep(seconds / 2)
+        before, began = books.requests, time.monotonic()
+        time.sleep(seconds / 2)
+        full = (books.requests - before) / (time.monotonic() - began)
+        self.per_second = full / 2
+        return full
+
     def wait(self) -> None:
         """Until it is this request's turn."""
         if self.per_second is None:
@@ -129,11 +139,11 @@ class Load:
         books: Books,
         workspace: str,
         over: threading.Event,
-        pace: Pace | None = None,
+        pace: Pace,
     ) -> None:
         self._books = books
         self._over = over
-        self._pace = pace or Pace()
+        self._pace = pace
         self.workspace = workspace
         self.engineer = Person(platform, books, self._pace, workspace, "msp_admin", "automation_operator")
         client = self.engineer.post("/clients", {"name": "Acme"})

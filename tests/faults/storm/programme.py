@@ -1,4 +1,5 @@
-"""The programme: everybody at work in three workspaces, anything fails for so many minutes, then the books are checked.
+"""The programme: everybody at work in three workspaces, anything fails for so many minutes at half load, then the books
+are checked.
 
 make test-faults SEED=1 MINUTES=30 [KAFKA=apache]
 """
@@ -19,11 +20,12 @@ from devstack.stack import Stack
 from tests.agents import Fleet
 from tests.faults.storm import books as checked
 from tests.faults.storm.faults import Faults
-from tests.faults.storm.load import Books, Load
+from tests.faults.storm.load import Books, Load, Pace
 from tests.faults.storm.proxy import Proxy
 from tests.platform import Platform
 
 WORKSPACES = ("storm-a", "storm-b", "storm-c")
+_MOST_FULL_SECONDS = 30.0
 _QUICK = {"integrations": {"JOB_LEASE_SECONDS": "3"}}
 
 
@@ -68,13 +70,15 @@ def run(folder: Path, *, seed: int, minutes: float, report: Callable[[str], None
     """Counts of what was done and of what went wrong on the way. Raises AssertionError when the books do not add up."""
     with Platform(folder, extra_env=_QUICK, stack=StormStack) as platform, ExitStack() as opened:
         assert isinstance(platform.stack, StormStack)
-        fleet, books, over = opened.enter_context(Fleet(platform)), Books(), threading.Event()
-        loads = [opened.enter_context(Load(platform, fleet, books, workspace, over)) for workspace in WORKSPACES]
+        fleet, books, over, pace = opened.enter_context(Fleet(platform)), Books(), threading.Event(), Pace()
+        loads = [opened.enter_context(Load(platform, fleet, books, name, over, pace)) for name in WORKSPACES]
         faults = Faults(platform, platform.stack.proxies, seed)
         workers = [worker for load in loads for worker in load.workers()]
         with ThreadPoolExecutor(len(workers)) as threads:
             working = [threads.submit(worker) for worker in workers]
             try:
+                full = pace.halve(books, seconds=min(_MOST_FULL_SECONDS, 10 * minutes))
+                report(f"full load: {full:.0f} requests/s; half of it from now on, and faults")
                 faults.run(time.monotonic() + 60 * minutes, report)
             finally:
                 over.set()
