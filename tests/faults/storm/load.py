@@ -54,8 +54,8 @@ class Pace:
         self._next = 0.0
 
     def halve(self, books: Books, *, seconds: float) -> float:
-        """As fast as everybody can for so many seconds; from then on half as fast as in the latter half of them, so that
-        what waits, waits because something failed. The full rate, in requests a second."""
+        """As fast as everybody can for so many seconds, and half as fast from then on: what waits then, waits because
+        something failed. The full rate, in requests a second, is that of the latter half."""
         time.sleep(seconds / 2)
         before, began = books.requests, time.monotonic()
         time.sleep(seconds / 2)
