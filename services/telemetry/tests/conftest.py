@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -9,7 +10,12 @@ import pytest
 from devstack.stack import Stack
 from kit.bootstrap import with_database
 from kit.database import Database
+from services.telemetry.detection.silence import SilenceSweep
 from services.telemetry.tests.fleet import Workspace
+from services.telemetry.tests.silent_site import Site
+
+# What a sweep for silence looks at, and tells.
+OF_SILENCE = ("silences", "mass_silences", "silence_sweeps", "conditions", "outbox", "edge_policies", "agents")
 
 
 @pytest.fixture(scope="package")
@@ -52,3 +58,17 @@ def acme(telemetry_database: Database, telemetry_admin: "asyncpg.Connection[asyn
 def other(telemetry_database: Database, telemetry_admin: "asyncpg.Connection[asyncpg.Record]") -> Workspace:
     """Another one."""
     return Workspace(f"w-{uuid.uuid4().hex}", telemetry_database, telemetry_admin)
+
+
+@pytest.fixture
+async def sweep(
+    telemetry_database: Database, telemetry_admin: "asyncpg.Connection[asyncpg.Record]", relay_url: str
+) -> SilenceSweep:
+    """A sweep over a database that holds nothing yet: it looks at all workspaces."""
+    await telemetry_admin.execute(f"TRUNCATE {', '.join(OF_SILENCE)} CASCADE")
+    return SilenceSweep(telemetry_database, relay_url, lambda: None, outage=timedelta(days=1))
+
+
+@pytest.fixture
+def site(acme: Workspace, sweep: SilenceSweep) -> Site:
+    return Site(acme, sweep)
