@@ -6,10 +6,10 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kit.bearer_tokens import ISSUERS
 from kit.contract import SERVICES
+from kit.settings import ProcessSettings
 
 _SECRET_BYTES = 32
 
@@ -23,16 +23,8 @@ def _addresses() -> dict[str, str]:
     return {service: os.environ.get(address_variable(service), "") for service in SERVICES}
 
 
-class Settings(BaseSettings):
-    """Each field is the environment variable of the same name in upper case; empty means unset."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    environment: Literal["development", "production"] = Field(
-        description="`production` refuses what only suits a laptop."
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
-    log_format: Literal["console", "json"] | None = Field(None, description="Default: json in production.")
+class Settings(ProcessSettings):
+    """What the gateway needs."""
 
     opsfield_host: str = Field("127.0.0.1", description="Address to listen on.")
     opsfield_port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
@@ -57,13 +49,6 @@ class Settings(BaseSettings):
         validate_default=True,
         description="host:port of each service, from OPS_ADDRESS, AGENT_RUNTIME_ADDRESS, ….",
     )
-
-    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: nothing is sent.")
-    trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
-
-    @property
-    def logs_as_json(self) -> bool:
-        return (self.log_format or ("json" if self.environment == "production" else "console")) == "json"
 
     @field_validator("addresses")
     @classmethod

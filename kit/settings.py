@@ -1,18 +1,18 @@
-"""The settings of a service process, from its environment, checked at start. Nothing else of a service reads it."""
+"""The settings of a process, from its environment, checked at start. Nothing else of a service reads it."""
 
 import sys
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs; an empty variable counts as unset. A service with settings of its own derives from this
-    in its settings.py."""
+class ProcessSettings(BaseSettings):
+    """What every process of the platform needs. A field is the environment variable of the same name in upper case; an
+    empty one counts as unset."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -21,6 +21,24 @@ class ServiceSettings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] | None = Field(None, description="Default: json in production.")
+
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: nothing is sent.")
+    trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _is_the_url_of_a_collector(cls, endpoint: str | None) -> str | None:
+        if endpoint:
+            TypeAdapter(HttpUrl).validate_python(endpoint)
+        return endpoint
+
+    @property
+    def logs_as_json(self) -> bool:
+        return (self.log_format or ("json" if self.environment == "production" else "console")) == "json"
+
+
+class ServiceSettings(ProcessSettings):
+    """What every service needs. A service with settings of its own derives from this in its settings.py."""
 
     grpc_listen: str = Field("127.0.0.1:7000", description="host:port to serve gRPC on.")
     grpc_reflection: bool = Field(False, description="Offer gRPC server reflection (for grpcurl).")
@@ -39,9 +57,6 @@ class ServiceSettings(BaseSettings):
     jwt_audience: str = Field("opsfield", description="The `aud` of the bearer tokens it issues: the gateway's.")
     platform_address: str = Field(description="host:port (or a gRPC name) of the platform service.")
 
-    otel_exporter_otlp_endpoint: str | None = Field(None, description="OTLP/gRPC collector; none: nothing is sent.")
-    trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces begun here that are recorded.")
-
     crash_at: str = Field(
         "", description="For fault tests: `point` or `point:n` at whose nth passing the process dies."
     )
@@ -54,10 +69,6 @@ class ServiceSettings(BaseSettings):
     def unless_in_production(self, choice: bool | None) -> bool:
         """What was chosen; where nothing was: yes, but in production no."""
         return self.environment != "production" if choice is None else choice
-
-    @property
-    def logs_as_json(self) -> bool:
-        return (self.log_format or ("json" if self.environment == "production" else "console")) == "json"
 
     @model_validator(mode="after")
     def _refuse_faults_in_production(self) -> Self:

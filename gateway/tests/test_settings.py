@@ -57,6 +57,7 @@ def test_production_logs_json_unless_told_otherwise(environment: pytest.MonkeyPa
         ({"INTERNAL_TRUST_FILE": ""}, "INTERNAL_TRUST_FILE"),
         ({"JWT_ISSUER": "opsfield/telemetry"}, "JWT_ISSUER must not begin with opsfield/"),
         ({"RAW_BODY_BUDGET_BYTES": "0"}, "RAW_BODY_BUDGET_BYTES"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[bad"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
 def test_unsafe_or_missing_settings_stop_the_start(

@@ -60,6 +60,8 @@ def test_what_is_missing_is_named_in_one_sentence_each(
         ("DATABASE_POOL_SIZE", "many"),
         ("GRACE_SECONDS", "0"),
         ("TRACE_SAMPLE_RATIO", "1.5"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[bad"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(
