@@ -52,6 +52,7 @@ class ApacheKafka:
         self._ports = free_ports(HOST, ("broker", "controller"))
         self._properties = folder / "server.properties"
         self.bootstrap = f"{HOST}:{self._ports['broker']}"
+        self.of_clients = dict[str, str]()
         self.child = Child(KAFKA, _java("kafka.Kafka", str(self._properties)), dict(os.environ), log, stop_seconds=15.0)
 
     async def start(self) -> None:

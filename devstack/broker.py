@@ -1,5 +1,6 @@
 """The Kafka brokers that the local platform can run on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -18,6 +19,11 @@ class Broker(Protocol):
     child: Child
     bootstrap: str
     """`host:port`, known once it has started."""
+
+    @property
+    def of_clients(self) -> Mapping[str, str]:
+        """The settings, by the names of their variables, that clients of such a broker need."""
+        ...
 
     async def start(self) -> None:
         """Start it and return once it answers. Raises StackError when it does not get there."""

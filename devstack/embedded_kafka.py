@@ -28,6 +28,8 @@ class EmbeddedKafka:
         self.child = Child(KAFKA, command, environment, log, stop_seconds=5.0)
         self.bootstrap = ""
         """`host:port`, known once it has started."""
+        # It answers a fetch that found nothing at the end of its wait, also when something came meanwhile.
+        self.of_clients = {"KAFKA_FETCH_WAIT_MILLISECONDS": "50"}
 
     async def start(self) -> None:
         """Start the broker and return once it answers. Raises StackError when it does not get there."""

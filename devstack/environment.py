@@ -24,9 +24,10 @@ def of_service(
     addresses: Mapping[str, str],
     database_url: str,
     database_relay_url: str,
-    kafka_bootstrap: str,
+    kafka: Mapping[str, str],
 ) -> dict[str, str]:
-    """The environment of one service, by its name on the wire; `addresses` are those of all services."""
+    """The environment of one service, by its name on the wire; `addresses` are those of all services, `kafka` is how
+    it is reached."""
     own = {
         INTEGRATIONS: {"ARTIFACTS_URL": layout.artifacts.as_uri()},
         PLATFORM: {"SECRETS_KEK_FILE": str(layout.key_encryption_keys)},
@@ -40,7 +41,7 @@ def of_service(
         **_addresses(addresses),
         "DATABASE_URL": database_url,
         "DATABASE_RELAY_URL": database_relay_url,
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        **kafka,
     }
 
 

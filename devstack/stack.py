@@ -138,7 +138,7 @@ class Stack:
                 self._addresses(),
                 self.database_url(program, "app"),
                 self.database_url(program, "relay"),
-                self.kafka_bootstrap,
+                {"KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap, **self._kafka.of_clients},
             )
         return {**variables, **self._extra.get(program, {}), **self._extra.get(name, {})}
 

@@ -33,7 +33,6 @@ Handler = Callable[[ReceivedEvent, UnitOfWork], Awaitable[None]]
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 _POLL_MILLISECONDS = 1000
-_WAIT_MILLISECONDS = 50
 # A client that has events to read and reads none for this long is thrown away (aio-libs/aiokafka#1154).
 _WEDGED_SECONDS = 60.0
 
@@ -53,7 +52,7 @@ class Subscription:
 
 
 class Consumer:
-    """Run with `run()` until cancelled."""
+    """Run with `run()` until cancelled. `wait_milliseconds` is as in kit.kafka.start_consumer."""
 
     def __init__(
         self,
@@ -63,6 +62,7 @@ class Consumer:
         database: Database,
         bootstrap_servers: str,
         session_timeout: float,
+        wait_milliseconds: int,
         on_commit: Callable[[], None],
     ) -> None:
         self._subscription = subscription
@@ -70,6 +70,7 @@ class Consumer:
         self._database = database
         self._bootstrap_servers = bootstrap_servers
         self._session_timeout = session_timeout
+        self._wait_milliseconds = wait_milliseconds
         self._on_commit = on_commit
         self._known = KnownEvents(database, consumer=subscription.name, call_of=self._call)
 
@@ -93,7 +94,7 @@ class Consumer:
                 group=name,
                 client_id=name,
                 session_timeout=self._session_timeout,
-                wait_milliseconds=_WAIT_MILLISECONDS,
+                wait_milliseconds=self._wait_milliseconds,
             )
             lag = Lag(consumer, name)
             measuring = asyncio.create_task(lag.run()) if metrics.enabled() else None

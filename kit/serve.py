@@ -183,6 +183,7 @@ class _Process:
                 database=foundation.database,
                 bootstrap_servers=self._settings.kafka_bootstrap_servers,
                 session_timeout=self._settings.kafka_session_timeout_seconds,
+                wait_milliseconds=self._settings.kafka_fetch_wait_milliseconds,
                 on_commit=foundation.on_commit,
             ).run
             for subscription in wiring.subscriptions

@@ -51,6 +51,9 @@ class ServiceSettings(ProcessSettings):
 
     kafka_bootstrap_servers: str = Field(description="host:port[,host:port…] of the Kafka brokers.")
     kafka_session_timeout_seconds: float = Field(10, ge=6, description="Silence after which a consumer counts as dead.")
+    kafka_fetch_wait_milliseconds: int = Field(
+        500, ge=1, le=5000, description="How long a broker may keep a fetch that finds nothing."
+    )
 
     internal_key_file: Path = Field(description="Own Ed25519 private key (PEM), for calls to other services.")
     internal_trust_file: Path = Field(description="JWKS of everyone whose internal tokens are believed.")

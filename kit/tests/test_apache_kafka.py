@@ -44,6 +44,7 @@ def consumer(sample: Sample, kafka: ApacheKafka) -> Consumer:
         database=sample.database,
         bootstrap_servers=kafka.bootstrap,
         session_timeout=4,
+        wait_milliseconds=500,
         on_commit=lambda: None,
     )
 

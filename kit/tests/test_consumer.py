@@ -60,6 +60,7 @@ def consumer(handler: Handler, database: Database, broker: str, *, together: int
         database=database,
         bootstrap_servers=broker,
         session_timeout=SESSION_TIMEOUT,
+        wait_milliseconds=50,
         on_commit=lambda: None,
     )
 

@@ -95,6 +95,7 @@ async def test_a_consumer_tells_what_it_handled_parked_and_has_yet_to_read(
         database=database,
         bootstrap_servers=broker,
         session_timeout=6,
+        wait_milliseconds=50,
         on_commit=lambda: None,
     )
     await sample.emit("k-1", "bad", "good", "good")

@@ -60,6 +60,7 @@ def consumer(
         database=app,
         bootstrap_servers=desk.broker,
         session_timeout=SESSION_TIMEOUT,
+        wait_milliseconds=50,
         on_commit=lambda: None,
     )
 

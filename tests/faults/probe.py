@@ -39,6 +39,7 @@ async def main() -> None:
         database=database,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         session_timeout=settings.kafka_session_timeout_seconds,
+        wait_milliseconds=settings.kafka_fetch_wait_milliseconds,
         on_commit=lambda: None,
     ).run()
 
