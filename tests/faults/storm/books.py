@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -75,7 +76,9 @@ def _invoices_add_up(load: Load, books: Books) -> None:
 def _executions_ended(load: Load, books: Books) -> None:
     def ended() -> bool:
         load.decide()
-        return all(each["isFinal"] for each in _every(load, "/workflow-executions"))
+        left = Counter(each["status"] for each in _every(load, "/workflow-executions") if not each["isFinal"])
+        assert not left, f"of the executions of {load.workspace} some have not ended: {dict(left)}"
+        return True
 
     eventually(ended, seconds=_PATIENCE)
     found = list(_every(load, "/workflow-executions"))
