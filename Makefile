@@ -35,6 +35,8 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen:$(CURDIR)/edge_agent/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# As pip does: a company's own certificate is one the machine trusts.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: help
 help: ## list what one can do
@@ -121,7 +123,8 @@ test-compose: $(VENV)/development.stamp gen/descriptors.binpb ## run the e2e tes
 		$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 .PHONY: requirements
-requirements: $(VENV)/development.stamp ## pin anew what requirements*.in name
+requirements: $(BIN)/uv ## pin anew what requirements*.in name
+	$(BIN)/uv pip compile $(PIN) requirements-uv.in --output-file requirements-uv.txt
 	$(BIN)/uv pip compile $(PIN) requirements.in --output-file requirements.txt
 	$(BIN)/uv pip compile $(PIN) requirements-devstack.in --output-file requirements-devstack.txt
 	$(BIN)/uv pip compile $(PIN) requirements-dev.in --output-file requirements-dev.txt
@@ -139,20 +142,26 @@ gen/descriptors.binpb: $(PROTOS) tools/protos.py | $(VENV)/runtime.stamp
 	@$(BIN)/python tools/protos.py
 
 # Two sets, so that running the platform installs no test tools. The larger one includes the smaller.
-$(VENV)/runtime.stamp: requirements-devstack.txt | $(BIN)/python
+INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes
+
+$(VENV)/runtime.stamp: requirements-devstack.txt | $(BIN)/uv
 	@echo "installing what the platform needs (once; it takes a minute)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-devstack.txt
+	@$(INSTALL) --python $(BIN)/python --requirement requirements-devstack.txt
 	@touch $@
 
-$(VENV)/development.stamp: requirements-dev.txt | $(BIN)/python
+$(VENV)/development.stamp: requirements-dev.txt | $(BIN)/uv
 	@echo "installing what tests and checks need (once; it takes a minute)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@$(INSTALL) --python $(BIN)/python --requirement requirements-dev.txt
 	@touch $(VENV)/runtime.stamp $@
 
-$(SDK)/stamp: requirements-agentfield.txt | $(BIN)/python
+$(SDK)/stamp: requirements-agentfield.txt | $(BIN)/uv
 	@echo "installing AgentField's SDK, for tests (once; it takes a minute)"
-	@$(BIN)/python -m venv $(SDK)
-	@$(SDK)/bin/python -m pip install --quiet --require-hashes --requirement requirements-agentfield.txt
+	@$(PYTHON) -m venv --without-pip $(SDK)
+	@$(INSTALL) --python $(SDK)/bin/python --requirement requirements-agentfield.txt
+	@touch $@
+
+$(BIN)/uv: requirements-uv.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.txt
 	@touch $@
 
 $(BIN)/python:
