@@ -3,6 +3,7 @@ over a restart, and its port while its stack lives."""
 
 import asyncio
 import base64
+import fcntl
 import os
 import shutil
 import subprocess
@@ -104,8 +105,9 @@ def _java(main: str, *arguments: str) -> list[str]:
 
 @cache
 def _class_path() -> str:
-    """The jars, which Maven fetches when they are not there."""
-    with NamedTemporaryFile("r") as file:
+    """The jars, which Maven fetches when they are not there: for one process at a time, or they spoil each other's."""
+    with NamedTemporaryFile("r") as file, _POM.open() as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
         command = ["mvn", "-q", "-B", "-f", str(_POM), _BUILD_CLASS_PATH, f"-Dmdep.outputFile={file.name}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
