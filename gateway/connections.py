@@ -1,5 +1,5 @@
-"""Bounds on what a connection may cost before its request is known: uvicorn's HTTP protocol takes headers without end,
-however long they take to come."""
+"""Bounds on what a connection may cost before its request is known, and after its answer: uvicorn's HTTP protocol takes
+headers without end, however long they take to come, and keeps an answer for ever for who does not read it."""
 
 import asyncio
 from http import HTTPStatus
@@ -15,14 +15,16 @@ _MOST_HEADERS = 100
 _MOST_BYTES = 16 * 1024
 _LONGEST_URL = 8 * 1024
 _HEAD_SECONDS = 10.0
+_READ_SECONDS = 30.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """A head (request line and headers) has at most 8 KiB of URL, 100 headers and 16 KiB in all, and 10 s to arrive.
     More is answered with a problem, more time with the end of the connection. What comes after an answer has as long
-    until it is followed by the next head."""
+    until it is followed by the next head. Of an answer that waits to be read, some must be taken every 30 s."""
 
     _timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
     _head_open = True
     _head_bytes = 0
     _refusal: Problem | None = None
@@ -33,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_reader_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -66,6 +69,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         return super().on_headers_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reader()
+
+    def resume_writing(self) -> None:
+        self._stop_reader_timer()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._give_up()
+
     def send_400_response(self, msg: str) -> None:
         """In uvicorn's stead, which tells it in plain text. Nothing of the request is repeated, not even its path."""
         problem = self._refusal or Malformed("This is no request of HTTP/1.1.", code="malformed-http")
@@ -91,6 +105,26 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _expect_reader(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._reader_timer = self.loop.call_later(_READ_SECONDS, self._look_at_reader, left)
+
+    def _look_at_reader(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() < before:
+            self._expect_reader()
+        else:
+            self.transport.abort()
+
+    def _stop_reader_timer(self) -> None:
+        if self._reader_timer:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+
     def _give_up(self) -> None:
-        if self.transport and not self.transport.is_closing():
+        if not self.transport or self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size():
+            # Closed in order, it would stay until the last byte is read.
+            self.transport.abort()
+        else:
             self.transport.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,23 +21,43 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": b""})
 
 
+async def answer_much(scope: Any, receive: Any, send: Any) -> None:
+    """In more than the system's buffers take."""
+    del receive
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(MUCH))]})
+        await send({"type": "http.response.body", "body": MUCH})
+
+
+@asynccontextmanager
+async def serving(application: Any) -> AsyncIterator[uvicorn.Server]:
+    config = uvicorn.Config(
+        application, port=0, http=BoundedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=3600
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield server
+    server.should_exit = server.force_exit = True
+    await task
+
+
+def port_of(server: uvicorn.Server) -> int:
+    port: int = server.servers[0].sockets[0].getsockname()[1]
+    return port
+
+
 @pytest_asyncio.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connections, "_HEAD_SECONDS", 0.3)
-    config = uvicorn.Config(
-        refuse, port=0, http=BoundedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=3600
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = server.force_exit = True
-    await serving
+    async with serving(refuse) as server:
+        yield port_of(server)
 
 
 POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+MUCH = bytes(32 * 1024 * 1024)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +89,29 @@ async def test_a_body_that_comes_after_its_answer_leaves_the_connection_usable(p
     writer.write(b"abc" + GET)
     assert b"401" in await reader.readuntil(b"\r\n\r\n")
     writer.close()
+
+
+async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_READ_SECONDS", 0.3)
+    async with serving(answer_much) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", port_of(server), limit=1024)
+        writer.write(GET)
+        async with asyncio.timeout(60):
+            while not server.server_state.total_requests:
+                await asyncio.sleep(0.01)
+            while server.server_state.connections:
+                await asyncio.sleep(0.01)
+        writer.close()
+
+
+async def test_an_answer_that_is_read_slowly_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_READ_SECONDS", 1.0)
+    async with serving(answer_much) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(12):
+            await reader.readexactly(len(MUCH) // 12)
+            await asyncio.sleep(0.2)
+        assert len(await reader.readexactly(len(MUCH) % 12)) == len(MUCH) % 12
+        writer.close()
