@@ -34,6 +34,8 @@ IMAGE ?= opsfield:latest
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen:$(CURDIR)/edge_agent/src
+# Many programs start from the same code, which is compiled once.
+export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # As pip does: a company's own certificate is one the machine trusts.
 export UV_SYSTEM_CERTS := 1

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from devstack.layout import free_ports
+from devstack.ports import free_ports
 
 _START_SECONDS = 3.0
 

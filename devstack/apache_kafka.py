@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from devstack.layout import KAFKA, REPOSITORY, StackError, free_ports
+from devstack.layout import KAFKA, REPOSITORY, StackError
+from devstack.ports import free_ports
 from devstack.supervisor import Child
 
 HOST = "127.0.0.1"

@@ -1,11 +1,5 @@
-"""Names, places and ports of the local platform."""
+"""Names and places of the local platform."""
 
-import random
-import socket
-import tempfile
-import time
-from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -14,17 +8,13 @@ SERVICES = ("portal", "ops", "workflow", "agent-runtime", "telemetry", "integrat
 """The services by their names on the wire; in Python and Postgres a dash is an underscore."""
 
 INTEGRATIONS = "integrations"
+OPS = "ops"
 PLATFORM = "platform"
+PORTAL = "portal"
 WORKFLOW = "workflow"
 GATEWAY = "gateway"
 POSTGRES = "postgres"
 KAFKA = "kafka"
-
-# Below the range from which the system takes ports for outgoing connections: a port chosen here stays free until, and
-# after a crash of, the program that it is for.
-PORTS = range(15000, 32000)
-_RESERVED = Path(tempfile.gettempdir()) / "opsfield-ports"
-_RESERVED_SECONDS = 60
 
 
 class StackError(Exception):
@@ -45,6 +35,7 @@ class Layout:
         self.jwt_secret = self.data / "jwt-dev-secret"
         self.database_password = self.data / "database-password"
         self.database = self.data / "postgres"
+        self.demo_is_loaded = self.database / "demo-is-loaded"
         self.artifacts = self.data / "artifacts"
 
     def create(self) -> None:
@@ -77,49 +68,3 @@ def program_of(instance: str) -> str:
 def module(service: str) -> str:
     """The Python and Postgres name of a service: `agent-runtime` is `agent_runtime`."""
     return service.replace("-", "_")
-
-
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def _reserve(port: int) -> bool:
-    """Keep it from other platforms that start on this machine at the same time, for a minute."""
-    try:
-        (_RESERVED / str(port)).touch(exist_ok=False)
-    except OSError:
-        return False
-    return True
-
-
-def _forget_old_reservations() -> None:
-    _RESERVED.mkdir(exist_ok=True)
-    with suppress(OSError):
-        # Whatever the umask: it is for everybody on this machine.
-        _RESERVED.chmod(0o1777)
-    for file in _RESERVED.iterdir():
-        with suppress(OSError):
-            if time.time() - file.stat().st_mtime > _RESERVED_SECONDS:
-                file.unlink()
-
-
-def free_ports(host: str, names: Iterable[str]) -> dict[str, int]:
-    """A free port for each name, all different."""
-    _forget_old_reservations()
-    names = list(names)
-    chosen: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        if len(chosen) == len(names):
-            break
-        if port_is_free(host, port) and _reserve(port):
-            chosen.append(port)
-    if len(chosen) < len(names):
-        raise StackError(f"There are not {len(names)} free ports between {PORTS.start} and {PORTS.stop}.")
-    return dict(zip(names, chosen, strict=True))

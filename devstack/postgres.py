@@ -74,6 +74,11 @@ class Postgres:
         )
 
     @property
+    def password(self) -> str:
+        """That of all its users."""
+        return self._layout.database_password.read_text().strip()
+
+    @property
     def admin_url(self) -> str:
         """The superuser's URL."""
         return self._url(SUPERUSER, "postgres")
@@ -83,8 +88,7 @@ class Postgres:
         return self._url(f"{module(service)}_{role}", module(service))
 
     def _url(self, user: str, database: str) -> str:
-        password = quote(self._layout.database_password.read_text().strip(), safe="")
-        return f"postgresql://{user}:{password}@{HOST}:{self.port}/{database}"
+        return f"postgresql://{user}:{quote(self.password, safe='')}@{HOST}:{self.port}/{database}"
 
     async def start(self) -> None:
         """Make the cluster if there is none, start the server and return once it takes connections.

@@ -15,27 +15,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
-from devstack import environment, health, keys, tokens
+from devstack import databases, environment, health, keys, tokens
 from devstack.broker import Kind, new_broker
 from devstack.layout import (
     GATEWAY,
     KAFKA,
+    OPS,
+    PORTAL,
     POSTGRES,
     SERVICES,
     Layout,
     StackError,
-    free_ports,
     instances,
-    port_is_free,
     program_of,
 )
 from devstack.lock import take_lock
+from devstack.ports import free_ports, given_port
 from devstack.postgres import Postgres
 from devstack.settings import DevstackSettings
 from devstack.supervisor import Child, describe_end, together
 from devstack.watching import Watches
-from kit.bootstrap import Passwords, bootstrap_database
-from kit.migrate import upgrade
 from kit.settings import read
 
 READY_SECONDS = 60.0
@@ -75,6 +74,7 @@ class Stack:
         self._restart = restart
         self._report = report
         self._lock: IO[str] | None = None
+        self._preparing = asyncio.Lock()
         self._ports: dict[str, int] = {}
         self._children: dict[str, Child] = {}
         self._watches = Watches(self._child, self._start, report)
@@ -203,6 +203,7 @@ class Stack:
 
     async def _start_all(self) -> None:
         self.layout.create()
+        self._demo &= not self.layout.demo_is_loaded.exists()
         self._lock = take_lock(self.layout)
         self._take_ports()
         keys.ensure_secrets(self.layout)
@@ -211,29 +212,34 @@ class Stack:
         self._postgres = Postgres(self.layout, self._ports[POSTGRES])
         self._kafka = new_broker(self._broker, self.layout.data, self.layout.log(KAFKA))
         self._children |= {POSTGRES: self._postgres.child, KAFKA: self._kafka.child}
+        gateways = instances(GATEWAY, self._replicas) if self._gateway else []
+        await together(self._start_services(), *(self.start(name) for name in gateways))
+        if self._demo:
+            if PORTAL in self.services:
+                # What it loads it asks ops about.
+                await self._load_demo(PORTAL)
+            self.layout.demo_is_loaded.touch()
+
+    async def _start_services(self) -> None:
         self._report("starting PostgreSQL and Kafka")
         await together(self.start(POSTGRES), self.start(KAFKA))
-        self._report(f"preparing {len(self.services)} databases")
-        for service in self.services:
+        demo = ", loading the demo workspace" if self._demo else ""
+        self._report(f"preparing {len(self.services)} databases, starting {', '.join(self._services())}{demo}")
+        await together(*(self._prepare_and_start(service) for service in self.services))
+
+    async def _prepare_and_start(self, service: str) -> None:
+        # Alembic has one migration in hand at a time.
+        async with self._preparing:
             await self.prepare_database(service)
-        programs = [*self._services(), *(instances(GATEWAY, self._replicas) if self._gateway else [])]
-        self._report(f"starting {', '.join(programs)}{', loading the demo workspace' if self._demo else ''}")
-        # That of ops goes into its database by itself, meanwhile; that of the portal asks ops about it.
-        demos = [each for each in ("ops", "portal") if self._demo and each in self.services]
-        await together(*(self.start(name) for name in programs), *(self._load_demo(each) for each in demos[:1]))
-        for service in demos[1:]:
-            await self._load_demo(service)
+        # The demo workspace of ops goes into its database by itself, meanwhile.
+        demo = [self._load_demo(OPS)] if self._demo and service == OPS else []
+        await together(*(self.start(each) for each in instances(service, self._replicas)), *demo)
 
     def _take_ports(self) -> None:
         services = [each for name in SERVICES for each in instances(name, self._replicas)]
         self._ports = free_ports(environment.HOST, (POSTGRES, *services, *instances(GATEWAY, self._replicas)))
-        if self._port and not port_is_free(self.host, self._port):
-            raise StackError(
-                f"Port {self._port} of {self.host} is taken by another program: stop it, or choose another port, "
-                f"for example with `OPSFIELD_PORT={self._port + 1} make run`."
-            )
         if self._port:
-            self._ports[GATEWAY] = self._port
+            self._ports[GATEWAY] = given_port(self.host, self._port)
 
     def _services(self) -> list[str]:
         """The services that are started, with their replicas."""
@@ -241,12 +247,7 @@ class Stack:
 
     async def prepare_database(self, service: str) -> None:
         """Make a service's database, and bring it to the newest schema."""
-        password = self.layout.database_password.read_text().strip()
-        await bootstrap_database(self.admin_url, service, Passwords(password, password, password))
-        try:
-            await upgrade(service, self.database_url(service, "owner"))
-        except LookupError as error:
-            raise StackError(str(error)) from error
+        await databases.prepare(service, self._postgres)
 
     async def _load_demo(self, service: str) -> None:
         command = [sys.executable, "-m", f"services.{service}.demo"]

@@ -40,6 +40,7 @@ class Components:
         self.schemas: dict[str, Json] = {}
         self._comments = comments
         self._owners: dict[str, tuple[str, Shape]] = {}
+        self._scalars: dict[str, Json] = {}
 
     def message(
         self, message: Descriptor, shape: Shape, without: Collection[str] = (), ending: str | None = None
@@ -101,7 +102,19 @@ class Components:
             return self._enum(field.enum_type, field)
         if field.message_type is not None:
             return self.message(field.message_type, shape)
-        return _scalar(field, shape)
+        return self._scalar(field, shape)
+
+    def _scalar(self, field: FieldDescriptor, shape: Shape) -> Json:
+        rules = schemas.scalar(field)
+        # Of two thousand fields, not even one in ten has rules that no other has.
+        if (text := repr(rules)) not in self._scalars:
+            self._scalars[text] = GenerateJsonSchema().generate(rules)
+        schema = self._scalars[text]
+        if shape is Shape.READ:
+            # Limits are promises that callers make.
+            schema = {"type": schema["type"]}
+        written = _FORMATS.get(contract.field_options(field).format) or _WIDTHS.get(field.cpp_type)
+        return schema | ({"format": written} if written else {})
 
     def _enum(self, enum: EnumDescriptor, field: FieldDescriptor) -> Json:
         name = _name(enum)
@@ -118,15 +131,6 @@ class Components:
 
 def _name(descriptor: Descriptor | EnumDescriptor) -> str:
     return descriptor.full_name.removeprefix(f"{descriptor.file.package}.").replace(".", "")
-
-
-def _scalar(field: FieldDescriptor, shape: Shape) -> Json:
-    schema: Json = GenerateJsonSchema().generate(schemas.scalar(field))
-    if shape is Shape.READ:
-        # Limits are promises that callers make.
-        schema = {"type": schema["type"]}
-    written = _FORMATS.get(contract.field_options(field).format) or _WIDTHS.get(field.cpp_type)
-    return schema | ({"format": written} if written else {})
 
 
 def _annotations(field: FieldDescriptor, shape: Shape) -> Json:

@@ -40,6 +40,12 @@ async def wait_for(service: str, relay_url: str, stopping: asyncio.Event) -> boo
     return False
 
 
+async def is_newest(service: str, relay_url: str) -> bool:
+    """Whether its database lacks none of its migrations; False for a service that has none. Raises as `wait_for`."""
+    wanted = newest(service)
+    return wanted != "" and await _current(relay_url) >= wanted
+
+
 async def _current(relay_url: str) -> str:
     async with relay_connection(relay_url) as connection:
         try:

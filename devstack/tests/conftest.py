@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from devstack.keys import ensure_secrets
-from devstack.layout import POSTGRES, Layout, free_ports
+from devstack.layout import POSTGRES, Layout
+from devstack.ports import free_ports
 from devstack.postgres import HOST, Postgres
 
 

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from devstack import environment
-from devstack.layout import REPOSITORY, Layout, StackError, free_ports, port_is_free
+from devstack.layout import REPOSITORY, Layout, StackError
 from devstack.lock import take_lock
+from devstack.ports import free_ports, port_is_free
 from devstack.supervisor import Child, describe_end
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -113,7 +114,7 @@ def test_reservations_of_ports_are_for_everybody_and_do_not_pile_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reserved = tmp_path / "ports"
-    monkeypatch.setattr("devstack.layout._RESERVED", reserved)
+    monkeypatch.setattr("devstack.ports._RESERVED", reserved)
     first = str(free_ports("127.0.0.1", ["a"])["a"])
     assert reserved.stat().st_mode & 0o7777 == 0o1777
     long_ago = time.time() - 3600

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from devstack.layout import free_ports
+from devstack.ports import free_ports
 from kit.errors import NotFound
 from kit.kafka import MAX_EVENT_BYTES
 from kit.outbox import OutboxHandlers

@@ -10,7 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from devstack.layout import Layout, free_ports
+from devstack.layout import Layout
+from devstack.ports import free_ports
 from devstack.postgres import HOST, Postgres, binary
 from kit.bootstrap import Passwords, bootstrap_database, with_database
 from services.workflow.audit.verify import verify_trail

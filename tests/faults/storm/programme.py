@@ -15,7 +15,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from devstack.environment import HOST
-from devstack.layout import GATEWAY, SERVICES, free_ports, module
+from devstack.layout import GATEWAY, SERVICES, module
+from devstack.ports import free_ports
 from devstack.stack import Stack
 from tests.agents import Fleet
 from tests.faults.storm import books as checked
