@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from devstack import databases
 from devstack.layout import SERVICES
 from devstack.postgres import Postgres
 from kit import schema_version
@@ -113,6 +114,26 @@ async def test_a_program_waits_until_its_database_is_as_new(
     stopping.set()
     assert not await waiting
     await owner.close()
+
+
+async def test_a_database_is_migrated_only_where_it_lacks_a_migration(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await databases.prepare("platform", postgres)
+    relay = postgres.url("platform", "relay")
+    assert await schema_version.is_newest("platform", relay)
+
+    async def refuse(service: str, owner_url: str) -> None:
+        raise AssertionError(f"{service} is migrated at {owner_url}")
+
+    monkeypatch.setattr("kit.migrate.upgrade", refuse)
+    await databases.prepare("platform", postgres)
+    monkeypatch.setattr(schema_version, "newest", lambda service: "9999")
+    assert not await schema_version.is_newest("platform", relay)
+    with pytest.raises(AssertionError, match="platform is migrated"):
+        await databases.prepare("platform", postgres)
+    monkeypatch.setattr(schema_version, "newest", lambda service: "")
+    assert not await schema_version.is_newest("platform", relay)
 
 
 def test_the_newest_migration_is_known_without_alembic() -> None:
