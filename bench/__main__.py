@@ -30,12 +30,15 @@ PARTS: dict[str, Callable[[Options], Awaitable[list[Figure]]]] = {
 }
 
 
-async def measure(names: list[str], options: Options) -> list[Figure]:
-    """All figures of these parts, one part after the other."""
+async def measure(names: list[str], options: Options, keep: Callable[[list[Figure]], None]) -> list[Figure]:
+    """All figures of these parts, one part after the other; `keep` is called with those of each as soon as they are
+    there: what comes later may fail."""
     found: list[Figure] = []
     for name in names:
         options.report(f"{name} …")
-        found += await PARTS[name](options)
+        part = await PARTS[name](options)
+        keep(part)
+        found += part
     return found
 
 
@@ -58,13 +61,17 @@ def main() -> int:
         print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
 
     options = Options(arguments.seconds, arguments.rounds, arguments.full, arguments.data.resolve(), report)
-    found = uvloop.run(measure(names, options))
+    before = figures.load(BASELINE)
+
+    def keep(part: list[Figure]) -> None:
+        if arguments.save:
+            figures.save(BASELINE, part)
+
+    found = uvloop.run(measure(names, options, keep))
     print(f"\n{figures.table(found)}")
-    worse = figures.compare(figures.load(BASELINE), found)
+    worse = figures.compare(before, found)
     for line in worse:
         print(f"worse: {line}")
-    if arguments.save:
-        figures.save(BASELINE, found)
     return 1 if worse else 0
 
 

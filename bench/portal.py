@@ -3,6 +3,7 @@ million of the workspace, and a hundred invoices and quotes. Latency of one requ
 
 import time
 import uuid
+from contextlib import aclosing
 from statistics import median
 from typing import Any
 
@@ -65,7 +66,10 @@ async def figures(options: Options) -> list[Figure]:
         client = await desk.client()
         await desk.fill(client)
         headers = {"Authorization": f"Bearer {await desk.person(client)}", "x-workspace-id": data.WORKSPACE}
-        async with httpx.AsyncClient(base_url=desk.http.base_url, headers=headers, timeout=60) as person, desk.http:
+        async with (
+            httpx.AsyncClient(base_url=desk.http.base_url, headers=headers, timeout=60) as person,
+            aclosing(desk.http),
+        ):
             return [
                 await _beside(kind, person, desk.http, client, options.rounds)
                 for kind in ("tickets", "invoices", "quotes")
