@@ -25,12 +25,12 @@ _AIM_SECONDS, _AIM_MEGABYTES = 10, 900
 
 
 @asynccontextmanager
-async def _platform(folder: Path) -> AsyncIterator[tuple[float, int]]:
+async def _platform(folder: Path, *options: str) -> AsyncIterator[tuple[float, int]]:
     """What `make run` starts: how many seconds it took to be ready, and its process id."""
     environment = {**os.environ, "OPSFIELD_DATA": str(folder), "OPSFIELD_PORT": "0"}
     began = time.perf_counter()
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "devstack", "run", env=environment, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "devstack", "run", *options, env=environment, stdout=asyncio.subprocess.PIPE
     )
     assert program.stdout is not None
     try:
@@ -53,13 +53,15 @@ def _megabytes(pid: int) -> float:
 
 
 async def figures(options: Options) -> list[Figure]:
-    first, again, first_alone, again_alone = list[float](), list[float](), list[float](), list[float]()
+    first, filled, again, first_alone, again_alone = (list[float]() for _ in range(5))
     memory, idle = list[float](), list[float]()
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="opsfield-bench-") as folder:
             whole, alone = Path(folder, "whole"), Path(folder, "alone")
-            async with _platform(whole) as (seconds, _pid):
+            async with _platform(Path(folder, "empty"), "--no-demo") as (seconds, _pid):
                 first.append(seconds)
+            async with _platform(whole) as (seconds, _pid):
+                filled.append(seconds)
             first_alone.append(await _alone(alone))
             async with _platform(whole) as (seconds, pid):
                 again.append(seconds)
@@ -71,8 +73,8 @@ async def figures(options: Options) -> list[Figure]:
             again_alone.append(await _alone(alone))
     beside = "PostgreSQL and Kafka"
     return [
-        Figure("footprint", "first start, with demo", "s", first, beside, first_alone, less_is_better=True),
-        Figure("footprint", "first start", "s", first, less_is_better=True, aim=_AIM_SECONDS),
+        Figure("footprint", "first start, without the demo", "s", first, less_is_better=True, aim=_AIM_SECONDS),
+        Figure("footprint", "first start, with demo", "s", filled, beside, first_alone, less_is_better=True),
         Figure("footprint", "next start", "s", again, beside, again_alone, less_is_better=True),
         Figure("footprint", "memory, idle", "MB", memory, less_is_better=True, aim=_AIM_MEGABYTES),
         Figure("footprint", "processor, idle", "% of core", idle, less_is_better=True),
