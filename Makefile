@@ -143,9 +143,9 @@ PIN := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --n
 gen/descriptors.binpb: $(PROTOS) tools/protos.py | $(VENV)/runtime.stamp
 	@$(BIN)/python tools/protos.py
 
-# Two sets, so that running the platform installs no test tools. The larger one includes the smaller.
 INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes
 
+# Two sets, so that running the platform installs no test tools. The larger one includes the smaller.
 $(VENV)/runtime.stamp: requirements-devstack.txt | $(BIN)/uv
 	@echo "installing what the platform needs (once; it takes a minute)"
 	@$(INSTALL) --python $(BIN)/python --requirement requirements-devstack.txt
@@ -158,7 +158,7 @@ $(VENV)/development.stamp: requirements-dev.txt | $(BIN)/uv
 
 $(SDK)/stamp: requirements-agentfield.txt | $(BIN)/uv
 	@echo "installing AgentField's SDK, for tests (once; it takes a minute)"
-	@$(PYTHON) -m venv --without-pip $(SDK)
+	@$(BIN)/python -m venv --without-pip $(SDK)
 	@$(INSTALL) --python $(SDK)/bin/python --requirement requirements-agentfield.txt
 	@touch $@
 

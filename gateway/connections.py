@@ -74,7 +74,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect_reader()
 
     def resume_writing(self) -> None:
-        self._stop_reader_timer()
+        # Of what is being closed the last byte counts as well.
+        if not self.transport.is_closing():
+            self._stop_reader_timer()
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -106,8 +108,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _expect_reader(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        self._reader_timer = self.loop.call_later(_READ_SECONDS, self._look_at_reader, left)
+        self._stop_reader_timer()
+        if left := self.transport.get_write_buffer_size():
+            self._reader_timer = self.loop.call_later(_READ_SECONDS, self._look_at_reader, left)
 
     def _look_at_reader(self, before: int) -> None:
         if self.transport.get_write_buffer_size() < before:
@@ -121,10 +124,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._reader_timer = None
 
     def _give_up(self) -> None:
-        if not self.transport or self.transport.is_closing():
-            return
-        if self.transport.get_write_buffer_size():
-            # Closed in order, it would stay until the last byte is read.
-            self.transport.abort()
-        else:
+        if self.transport and not self.transport.is_closing():
             self.transport.close()
+            self._expect_reader()

@@ -30,9 +30,15 @@ async def answer_much(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(application: Any) -> AsyncIterator[uvicorn.Server]:
+async def serving(application: Any, *, keep_alive: int = 3600) -> AsyncIterator[uvicorn.Server]:
     config = uvicorn.Config(
-        application, port=0, http=BoundedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=3600
+        application,
+        port=0,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=keep_alive,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
@@ -91,9 +97,10 @@ async def test_a_body_that_comes_after_its_answer_leaves_the_connection_usable(p
     writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keep_alive", [1, 3600], ids=["ended as idle meanwhile", "kept"])
+async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch, keep_alive: int) -> None:
     monkeypatch.setattr(connections, "_READ_SECONDS", 0.3)
-    async with serving(answer_much) as server:
+    async with serving(answer_much, keep_alive=keep_alive) as server:
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(server), limit=1024)
         writer.write(GET)
         async with asyncio.timeout(60):
@@ -104,9 +111,10 @@ async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.Monke
         writer.close()
 
 
-async def test_an_answer_that_is_read_slowly_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keep_alive", [1, 3600], ids=["ended as idle meanwhile", "kept"])
+async def test_an_answer_that_is_read_slowly_comes_whole(monkeypatch: pytest.MonkeyPatch, keep_alive: int) -> None:
     monkeypatch.setattr(connections, "_READ_SECONDS", 1.0)
-    async with serving(answer_much) as server:
+    async with serving(answer_much, keep_alive=keep_alive) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
         writer.write(GET)
         await reader.readuntil(b"\r\n\r\n")
