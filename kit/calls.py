@@ -109,7 +109,7 @@ class ServiceCall:
         try:
             return await self._attempt(data, metadata)
         except grpc.aio.AioRpcError as error:
-            if not (self._rpc.repeatable and _connection_failed(error)):
+            if not (self._rpc.repeatable and _was_not_answered(error)):
                 raise from_rpc_error(error, self._service) from error
         # Safe also for a mutation: its key travels along, so that it takes effect once.
         await self._services.reconnect(self._service)
@@ -144,7 +144,8 @@ class ServiceCall:
         return tuple(metadata)
 
 
-def _connection_failed(error: grpc.aio.AioRpcError) -> bool:
-    """Whether it was the connection, not the service, that said UNAVAILABLE."""
+def _was_not_answered(error: grpc.aio.AioRpcError) -> bool:
+    """Whether it was gRPC, not the service, that ended the call: UNAVAILABLE when the connection was lost, CANCELLED
+    when the server stopped before it had taken the call up (what waits in gRPC's core is dropped with it)."""
     spoke = any(key == STATUS_DETAILS for key, _ in error.trailing_metadata() or ())
-    return error.code() is grpc.StatusCode.UNAVAILABLE and not spoke
+    return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED) and not spoke
