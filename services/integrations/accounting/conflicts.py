@@ -45,6 +45,10 @@ SELECT id::text AS id, kind::text AS kind, subject, incoming FROM accounting_con
 WHERE workspace_id = $1 AND provider = $2 AND status = 'open' AND job_id <> $3 AND NOT starts_with(subject, 'there/')
 ORDER BY accounting_conflicts.kind, accounting_conflicts.id LIMIT $4
 """
+_INCOMING = """
+SELECT subject FROM accounting_conflicts WHERE workspace_id = $1 AND provider = $2 AND kind = 'incoming'
+AND status <> 'resolved' AND (subject = $3 OR starts_with(subject, $3 || '/'))
+"""
 _COUNT_OPEN = "SELECT count(*) FROM accounting_conflicts WHERE workspace_id = $1 AND provider = $2 AND status = 'open'"
 _DISMISS = f"""
 UPDATE accounting_conflicts SET status = 'dismissed'
@@ -70,6 +74,12 @@ async def solve(work: UnitOfWork, provider: str, subjects: Collection[tuple[str,
 async def open_before(session: Session, provider: str, job_id: str, most: int) -> list[Row]:
     """Those that this job has not looked at: clients first, then invoices, what is to come in, payments."""
     return [dict(row) for row in await session.fetch(_OPEN, session.call.workspace_id, provider, job_id, most)]
+
+
+async def incoming(session: Session, provider: str, payment: str) -> set[str]:
+    """The subjects of those about a payment that does not come in, or parts of it, by its id there."""
+    rows = await session.fetch(_INCOMING, session.call.workspace_id, provider, payment)
+    return {row["subject"] for row in rows}
 
 
 async def count_open(session: Session, provider: str) -> int:

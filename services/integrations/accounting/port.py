@@ -164,12 +164,21 @@ class InvoiceThere:
 
 
 @dataclass(frozen=True)
+class Place:
+    """How far changes have been read: the next ones are those since `reached`, less so many pages of them."""
+
+    reached: datetime
+    page: int = 0
+
+
+@dataclass(frozen=True)
 class Changes:
-    """A page of what has changed there."""
+    """Some of what has changed there. All parts of a payment stand together. `following`: where to go on; None: that
+    was all."""
 
     invoices: Sequence[InvoiceThere]
     payments: Sequence[Incoming]
-    is_last: bool
+    following: Place | None
 
 
 class Books(Protocol):
@@ -194,6 +203,6 @@ class Books(Protocol):
         """Make what is kept of it be there. None: there is no need for it."""
         ...
 
-    async def changes(self, since: datetime, page: int) -> Changes:
-        """What has changed there since then; pages count from 0."""
+    async def changes(self, since: datetime, place: Place) -> Changes:
+        """What has changed there since then, from that place on. Some of it may be told more than once."""
         ...

@@ -1,12 +1,12 @@
 """What goes to the books, and what the two sides see differently. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from services.integrations.accounting.port import Customer, Incoming, Invoice, InvoiceThere, Link, Payment
+from services.integrations.accounting.port import Customer, Incoming, Invoice, InvoiceThere, Link, Payment, Place
 
 # What is committed late may be told with a time that has been passed already: a call takes half a minute at most.
 _OVERLAP = timedelta(minutes=5)
@@ -90,6 +90,22 @@ def since(cursor: datetime | None) -> datetime | None:
 def until_known(changed: Sequence[datetime], from_when: datetime | None) -> int:
     """How many of the rows, the latest changed first, are to be looked at."""
     return sum(1 for each in changed if from_when is None or each >= from_when)
+
+
+def following(place: Place, kinds: Sequence[Sequence[datetime]], most: int) -> Place | None:
+    """Where the next page of changes begins, from when those of this one were made, in order, of each kind; `most`: how
+    many of a kind a page has. It begins at a time, not at a position: what is changed meanwhile moves to the end, and
+    all behind it moves up. Only where a page is full of changes of one second is it left out by its position."""
+    ends = [times[-1] for times in kinds if len(times) == most]
+    if not ends:
+        return None
+    reached = min(ends).replace(microsecond=0)
+    return Place(reached) if reached > place.reached else replace(place, page=place.page + 1)
+
+
+def payment_of(found: Incoming) -> tuple[str, str]:
+    """Which payment it is, or is a part of."""
+    return found.source, found.external_id.partition("/")[0]
 
 
 def there(link: Link) -> str:

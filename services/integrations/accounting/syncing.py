@@ -15,7 +15,7 @@ from services.integrations.accounting import conflicts, links, rules
 from services.integrations.accounting.journal import report
 from services.integrations.accounting.journal import store as journal
 from services.integrations.accounting.outcome import Outcome
-from services.integrations.accounting.port import Books, Incoming
+from services.integrations.accounting.port import Books, Incoming, Place
 from services.integrations.accounting.sending import Sending
 from services.integrations.accounting.taking import Taking
 from services.integrations.jobs import callers
@@ -31,8 +31,9 @@ Progress = dict[str, Any]
 
 
 class Sync:
-    """One sync, run by one worker. Its progress: the `phase`; `page`, and of what goes out `offset`, `since` (from when
-    on to look) and `up_to` (what the cursor becomes)."""
+    """One sync, run by one worker. Its progress: the `phase`, `since` (from when on to look) and `up_to` (what the
+    cursor becomes); of what goes out `offset` and `last`, id and time of the row before it; of what comes in `reached`
+    and `page`, the place."""
 
     def __init__(self, database: Database, ops: OpsClient, open_books: Open) -> None:
         self._database = database
@@ -64,14 +65,14 @@ class Sync:
 
     async def _send(self, job: Job, books: Books, progress: Progress, outcome: Outcome) -> Progress | None:
         """A page of a kind, oldest first. None: it was the last."""
-        kind, offset = progress["phase"], progress.get("offset", 0)
+        kind = progress["phase"]
         if "since" not in progress:
             async with self._database.read(callers.of_job(job)) as session:
                 start = rules.since(await links.cursor(session, books.name, kind))
             progress = {**progress, "since": start.isoformat() if start else None}
         since = datetime.fromisoformat(progress["since"]) if progress["since"] else None
-        found, is_last = await self._page(job, kind, offset, books.most)
-        changed = [each.updated_at.ToDatetime(tzinfo=UTC) for each in found]
+        offset, found, is_last = await self._page(job, kind, progress, books.most)
+        changed = [_changed_at(each) for each in found]
         if changed:
             progress.setdefault("up_to", changed[0].isoformat())
         count = rules.until_known(changed, since)
@@ -80,34 +81,50 @@ class Sync:
         for message in reversed(found[:count]):
             await sending.send(kind, message)
         if count == len(found) and not is_last:
-            return {**progress, "offset": offset + count}
+            return {**progress, "offset": offset + count, "last": [found[-1].id, changed[-1].isoformat()]}
         if "up_to" in progress:
             outcome.cursors[kind] = datetime.fromisoformat(progress["up_to"])
         return None
 
-    async def _page(self, job: Job, kind: str, offset: int, limit: int) -> tuple[list[Any], bool]:
-        """With whether there are no more."""
+    async def _page(self, job: Job, kind: str, progress: Progress, limit: int) -> tuple[int, list[Any], bool]:
+        """The offset from which on they stand, the rows, and whether there are no more. What was deleted meanwhile lets
+        all behind it move up: so the page begins with what was looked at before, or goes back until it does."""
+        if "last" not in progress:
+            return 0, *await self._latest(job, kind, 0, limit)
+        last_id, last_changed = progress["last"][0], datetime.fromisoformat(progress["last"][1])
+        offset = progress["offset"] - 1
+        while True:
+            found, is_last = await self._latest(job, kind, offset, limit)
+            if found and found[0].id == last_id:
+                return offset + 1, found[1:], is_last
+            # Of several that changed at the same time it cannot be told which ones were looked at.
+            if offset == 0 or (found and _changed_at(found[0]) > last_changed):
+                return offset, found, is_last
+            offset = max(offset - limit, 0)
+
+    async def _latest(self, job: Job, kind: str, offset: int, limit: int) -> tuple[list[Any], bool]:
         while True:
             try:
                 found = await self._ops.latest(job, all_kinds()[kind], offset=offset, limit=limit)
             except Invalid:
                 # So many of them are more than fits into one answer.
-                if limit == 1:
+                if limit == 2:
                     raise
-                limit //= 2
+                limit = max(limit // 2, 2)
             else:
                 return found, len(found) < limit
 
     async def _take(self, job: Job, books: Books, progress: Progress, outcome: Outcome) -> Progress | None:
-        page = progress.get("page", 0)
         if "since" not in progress:
             async with self._database.read(callers.of_job(job)) as session:
                 start = rules.since(await links.cursor(session, books.name, "incoming"))
             progress = {**progress, "since": (start or _BEGINNING).isoformat(), "up_to": clock.now().isoformat()}
-        changes = await books.changes(datetime.fromisoformat(progress["since"]), page)
+        since = datetime.fromisoformat(str(progress["since"]))
+        reached = datetime.fromisoformat(progress["reached"]) if "reached" in progress else since
+        changes = await books.changes(since, Place(reached, progress.get("page", 0)))
         await Taking(job, self._database, self._ops, books, outcome).take(changes)
-        if not changes.is_last:
-            return {**progress, "page": page + 1}
+        if (later := changes.following) is not None:
+            return {**progress, "reached": later.reached.isoformat(), "page": later.page}
         outcome.cursors["incoming"] = datetime.fromisoformat(progress["up_to"])
         return None
 
@@ -126,3 +143,8 @@ class Sync:
             if not {(each["kind"], each["subject"])} & (outcome.solved | outcome.differences.keys()):
                 outcome.solve(each["kind"], each["subject"])
         return {"phase": "again"} if len(found) == books.most else None
+
+
+def _changed_at(message: Any) -> datetime:
+    changed: datetime = message.updated_at.ToDatetime(tzinfo=UTC)
+    return changed

@@ -2,12 +2,13 @@
 compared."""
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from kit.database import Database
 from kit.errors import Problem
 from opsfield.ops.v1.invoices_pb2 import Invoice
 from opsfield.ops.v1.payments_pb2 import Payment
-from services.integrations.accounting import links, rules
+from services.integrations.accounting import conflicts, links, rules
 from services.integrations.accounting.outcome import Outcome
 from services.integrations.accounting.port import Books, Changes, Incoming, InvoiceThere, Link
 from services.integrations.jobs import callers
@@ -28,15 +29,15 @@ class Taking:
     async def take(self, changes: Changes) -> None:
         for found in changes.invoices:
             await self._compare(found)
-        for payment in changes.payments:
-            await self.take_payment(payment)
+        for (source, payment), parts in groupby(changes.payments, rules.payment_of):
+            told = [each for each in parts if not each.is_deleted]
+            if source == self.books.name:
+                await self._end(payment, {each.external_id for each in told})
+            for each in told:
+                await self.take_payment(each)
 
     async def take_payment(self, found: Incoming) -> None:
         """Raises Unavailable, and the problem of ops where the same may be taken later."""
-        if found.is_deleted:
-            for part in await self._parts(found):
-                self._compare_payment(part, found)
-            return
         link = await self._link(found.source, "payments", found.external_id)
         if link is not None:
             self._compare_payment(link, found)
@@ -70,6 +71,17 @@ class Taking:
             payment_id, found.external_id, rules.taken_as_sent(found, invoice.id, invoice.total), incoming=True
         )
         self.outcome.link(found.source, "payments", taken, is_new=True)
+
+    async def _end(self, payment: str, told: set[str]) -> None:
+        """What was known of the payment and is not told any more: it was deleted, or is for another invoice by now.
+        What of that has not come in yet never will."""
+        async with self.database.read(callers.of_job(self.job)) as session:
+            parts = await links.find_parts(session, self.books.name, "payments", payment)
+            waiting = await conflicts.incoming(session, self.books.name, payment)
+        for part in parts:
+            if part.external_id not in told:
+                self._compare_payment(part, Incoming(self.books.name, part.external_id, is_deleted=True))
+        self.outcome.solve("incoming", *(waiting - told))
 
     async def _booked(self, found: Incoming) -> str | None:
         """The payment that became of it before: the step may not have been recorded, and ops forgets keys."""
@@ -120,10 +132,6 @@ class Taking:
     def _differs(self, found: Incoming, code: str, message: str, ours: str | None = None) -> None:
         self.outcome.done += 1
         self.outcome.differs(rules.incoming_difference(found, code, message, ours))
-
-    async def _parts(self, found: Incoming) -> list[Link]:
-        async with self.database.read(callers.of_job(self.job)) as session:
-            return await links.find_parts(session, found.source, "payments", found.external_id)
 
     async def _link(self, provider: str, kind: str, external_id: str) -> Link | None:
         for (of, which, _), link in self.outcome.links.items():

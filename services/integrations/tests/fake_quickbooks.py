@@ -4,6 +4,7 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,8 @@ _CONDITION = re.compile(r"([\w.]+) (=|>=) '((?:[^'\\]|\\.)*)'(?: AND )?")
 
 
 class FakeQuickBooks(FakeBooks):
+    """`meanwhile`: what happens once, before the next request with that in its body is answered."""
+
     provider = "quickbooks"
     account = "4620816365"
     kinds = ("Customer", "Invoice", "Payment")
@@ -39,6 +42,7 @@ class FakeQuickBooks(FakeBooks):
         self.deleted: list[tuple[str, Json]] = []
         self.answered: dict[str, tuple[int, Json]] = {}
         self.tax_on_top = Decimal(0)
+        self.meanwhile: dict[str, Callable[[], None]] = {}
         self._last_id = 100
 
     def make(self, kind: str, **fields: Any) -> Json:
@@ -97,6 +101,8 @@ class FakeQuickBooks(FakeBooks):
         assert path.startswith(prefix), path
         assert query["minorversion"] == "75"
         what = path.removeprefix(prefix)
+        for part in [each for each in self.meanwhile if each in body.decode()]:
+            self.meanwhile.pop(part)()
         if what == "query":
             return 200, self._query(body.decode())
         if what == "cdc":

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from services.integrations.accounting import rules, tax_codes
-from services.integrations.accounting.port import Incoming, InvoiceThere, Link, Payment, Refund, RefusedError
+from services.integrations.accounting.port import Incoming, InvoiceThere, Link, Payment, Place, Refund, RefusedError
 from services.integrations.accounting.quickbooks import bodies
 
 NOW = datetime(2026, 2, 28, tzinfo=UTC)
@@ -20,6 +20,20 @@ def test_what_may_have_been_committed_late_is_looked_at_again() -> None:
     changed = [NOW + timedelta(minutes=minutes) for minutes in (9, 0, -4, -5, -6, -60)]
     assert rules.until_known(changed, start) == 4
     assert rules.until_known(changed, None) == 6
+
+
+def test_changes_go_on_from_their_time() -> None:
+    def seconds(*after: float) -> list[datetime]:
+        return [NOW + timedelta(seconds=each) for each in after]
+
+    place = Place(NOW)
+    assert rules.following(place, [seconds(1), []], 2) is None
+    # The one that is behind decides; the other kind is told again from there on.
+    assert rules.following(place, [seconds(1, 5.5), seconds(2, 3.5)], 2) == Place(seconds(3)[0])
+    assert rules.following(place, [seconds(1), seconds(2, 3)], 2) == Place(seconds(3)[0])
+    # More of one second than a page holds.
+    assert rules.following(place, [seconds(0, 0.9), []], 2) == Place(NOW, 1)
+    assert rules.following(Place(NOW, 1), [seconds(0.9, 1), []], 2) == Place(seconds(1)[0])
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,28 @@ async def test_payments_come_in_and_do_not_go_out(desk: Desk, fake: FakeBooks) -
     assert sum(fake.taken.values()) == 2
 
 
+async def test_what_was_deleted_there_before_it_came_in_never_does(desk: Desk, fake: FakeBooks) -> None:
+    invoice = await desk.issued(await desk.client(), "100", tax="0")
+    await desk.synced()
+    there, _ = fake.invoices()[invoice.number]
+    fake.pay(there, "100")
+    await desk.synced()
+    [payment] = await desk.payments()
+    known = set(fake.payments())
+    fake.pay(there, "100")
+    await desk.synced()
+    assert [each.code for each in await desk.conflicts()] == ["invoice-not-payable"]
+    [mistaken] = set(fake.payments()) - known
+    fake.take_back(mistaken)
+    await desk.synced()
+    assert await desk.conflicts() == []
+    # There is room for it again.
+    await desk.refund(payment.id, "100")
+    await desk.synced()
+    assert [each.code for each in await desk.conflicts()] == ["refunded-here"]
+    assert [each.id for each in await desk.payments()] == [payment.id]
+
+
 async def test_what_changes_here_changes_there(desk: Desk, fake: FakeBooks) -> None:
     client = await desk.client()
     first, second = await desk.issued(client, "50", tax="0"), await desk.issued(client, "70", tax="0")

@@ -1,11 +1,22 @@
 """The journal as the books of a workspace. What is sent to it becomes entries, which are recorded with the step."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.integrations.accounting.journal import rules
 from services.integrations.accounting.journal.rules import Accounts
-from services.integrations.accounting.port import Changes, Customer, Entry, Incoming, Invoice, Link, Payment, Sent
+from services.integrations.accounting.port import (
+    Changes,
+    Customer,
+    Entry,
+    Incoming,
+    Invoice,
+    Link,
+    Payment,
+    Place,
+    Sent,
+)
 
 _ROWS = 50
 
@@ -44,8 +55,9 @@ class Journal:
         entries = rules.entries_of_payment(payment, number, accounts, refunds_booked=refunds)
         return Sent(payment.id, entries=tuple(entries))
 
-    async def changes(self, since: datetime, page: int) -> Changes:
+    async def changes(self, since: datetime, place: Place) -> Changes:
         """The bank's file, some rows at a time."""
         del since
-        start = page * _ROWS
-        return Changes((), self._told[start : start + _ROWS], start + _ROWS >= len(self._told))
+        start, end = place.page * _ROWS, (place.page + 1) * _ROWS
+        following = replace(place, page=place.page + 1) if end < len(self._told) else None
+        return Changes((), self._told[start:end], following)

@@ -3,6 +3,7 @@
 https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/invoice"""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -76,6 +77,10 @@ def invoice_there(found: Json) -> InvoiceThere:
     # A void one is over nothing, and says so in its note.
     is_void = total == 0 and str(found.get("PrivateNote") or "").startswith("Voided")
     return InvoiceThere(str(found["Id"]), total, is_void or found.get("status") == "Deleted")
+
+
+def changed_at(found: Json) -> datetime:
+    return datetime.fromisoformat(found["MetaData"]["LastUpdatedTime"])
 
 
 def payments(found: Json) -> list[Incoming]:

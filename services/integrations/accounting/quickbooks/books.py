@@ -13,8 +13,18 @@ from quickbooks.exceptions import AuthorizationException, QuickbooksException
 
 from kit import clock, ids, json_encoding
 from kit.errors import Unavailable
+from services.integrations.accounting import rules
 from services.integrations.accounting.connection import Connections, Where, reconnect_needed
-from services.integrations.accounting.port import Changes, Customer, Invoice, Link, Payment, RefusedError, Sent
+from services.integrations.accounting.port import (
+    Changes,
+    Customer,
+    Invoice,
+    Link,
+    Payment,
+    Place,
+    RefusedError,
+    Sent,
+)
 from services.integrations.accounting.quickbooks import bodies
 from services.integrations.accounting.quickbooks.bodies import Json
 from services.integrations.accounting.quickbooks.client import Client, connect
@@ -110,18 +120,19 @@ class QuickBooksBooks:
         void = {"operation": "update", "include": "void"}
         return _sent_part(await self._put("Payment", _sparse(current, {}), payment.id, params=void), invoice)
 
-    async def changes(self, since: datetime, page: int) -> Changes:
-        where = f"MetaData.LastUpdatedTime >= {_quoted(_written(since))} ORDERBY MetaData.LastUpdatedTime"
-        place = f"STARTPOSITION {page * _PAGE + 1} MAXRESULTS {_PAGE}"
-        invoices = await self._find("Invoice", f"{where} {place}")
-        payments = await self._find("Payment", f"{where} {place}")
-        is_last = max(len(invoices), len(payments)) < _PAGE
-        if is_last:
+    async def changes(self, since: datetime, place: Place) -> Changes:
+        where = f"MetaData.LastUpdatedTime >= {_quoted(_written(place.reached))} ORDERBY MetaData.LastUpdatedTime"
+        page = f"STARTPOSITION {place.page * _PAGE + 1} MAXRESULTS {_PAGE}"
+        invoices = await self._find("Invoice", f"{where} {page}")
+        payments = await self._find("Payment", f"{where} {page}")
+        times = [[bodies.changed_at(each) for each in found] for found in (invoices, payments)]
+        following = rules.following(place, times, _PAGE)
+        if following is None:
             # A query does not find what is deleted.
             invoices += await self._deleted("Invoice", since)
             payments += await self._deleted("Payment", since)
         incoming = [part for each in payments for part in bodies.payments(each)]
-        return Changes([bodies.invoice_there(each) for each in invoices], incoming, is_last)
+        return Changes([bodies.invoice_there(each) for each in invoices], incoming, following)
 
     async def _void_invoice(self, link: Link) -> Sent:
         current = await self._current("Invoice", link.external_id)

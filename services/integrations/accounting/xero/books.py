@@ -14,8 +14,18 @@ from xero_python.accounting import Invoice as XeroInvoice
 from xero_python.exceptions import NotFoundException
 
 from kit import ids
+from services.integrations.accounting import rules
 from services.integrations.accounting.connection import Connections, Where, reconnect_needed
-from services.integrations.accounting.port import Changes, Customer, Invoice, Link, Payment, RefusedError, Sent
+from services.integrations.accounting.port import (
+    Changes,
+    Customer,
+    Invoice,
+    Link,
+    Payment,
+    Place,
+    RefusedError,
+    Sent,
+)
 from services.integrations.accounting.xero import models
 from services.integrations.accounting.xero.client import Client, SessionEndedError, connect
 from services.integrations.jobs.store import Job
@@ -100,16 +110,17 @@ class XeroBooks:
         made = await self._put(AccountingApi.create_payment, f"payment/{payment.id}/{payment.kept}", body)
         return Sent(made.payments[0].payment_id)
 
-    async def changes(self, since: datetime, page: int) -> Changes:
-        when = since.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-        options = {"if_modified_since": when, "page": page + 1, "page_size": _PAGE, "order": "UpdatedDateUTC ASC"}
+    async def changes(self, since: datetime, place: Place) -> Changes:
+        when = place.reached.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+        options = {"if_modified_since": when, "page": place.page + 1, "page_size": _PAGE, "order": "UpdatedDateUTC ASC"}
         invoices = (await self._ask(AccountingApi.get_invoices, where='Type=="ACCREC"', **options)).invoices or []
         received = 'PaymentType=="ACCRECPAYMENT"'
         payments = (await self._ask(AccountingApi.get_payments, where=received, **options)).payments or []
+        times = [[models.changed_at(each) for each in found] for found in (invoices, payments)]
         return Changes(
             [models.invoice_there(each) for each in invoices],
             [models.incoming(each) for each in payments],
-            max(len(invoices), len(payments)) < _PAGE,
+            rules.following(place, times, _PAGE),
         )
 
     async def _deleted_by_us(self, payment: Payment, link: Link) -> None:

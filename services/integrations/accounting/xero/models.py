@@ -3,7 +3,7 @@
 https://developer.xero.com/documentation/api/accounting/invoices"""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -92,6 +92,11 @@ def total_of(found: Any) -> Decimal:
 
 def invoice_there(found: Any) -> InvoiceThere:
     return InvoiceThere(found.invoice_id, total_of(found), found.status in _ENDED)
+
+
+def changed_at(found: Any) -> datetime:
+    when: datetime = found.updated_date_utc
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def incoming(found: Any) -> Incoming:
