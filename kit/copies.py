@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from kit.announcements import Announcements
-from kit.errors import Unavailable
+from kit.errors import Forbidden, NotFound, Problem
 
 RIGHT_WITHIN_SECONDS = 2.0
 
@@ -67,8 +67,8 @@ class Copies(Generic[Value]):
         self._failed_at: dict[Name, float] = {}
 
     async def get(self, name: Name) -> Copy[Value]:
-        """Without a call when the copy at hand is right, or when a call has just failed. Raises Unavailable when there
-        is no copy and none can be had, and what else the platform service answers."""
+        """Without a call when the copy at hand is right, or when a call has just failed. Raises NotFound and Forbidden
+        when the platform service answers so, and any Problem when there is no copy and none can be had."""
         held = self._held.get(name)
         if held is None:
             return await self.refresh(name)
@@ -79,7 +79,9 @@ class Copies(Generic[Value]):
             return held
         try:
             return await self.refresh(name)
-        except Unavailable:
+        except Problem as problem:
+            if _is_final(problem):
+                raise
             return held
 
     async def refresh(self, name: Name) -> Copy[Value]:
@@ -116,5 +118,11 @@ class Copies(Generic[Value]):
     def _end_fetch(self, name: Name, done: "asyncio.Task[Copy[Value]]") -> None:
         self._fetching.pop(name, None)
         # Looking at the error here also marks it as seen, should nobody be waiting for it.
-        if not done.cancelled() and isinstance(done.exception(), Unavailable):
+        if not done.cancelled() and isinstance(error := done.exception(), Problem) and not _is_final(error):
             self._failed_at[name] = monotonic()
+
+
+def _is_final(problem: Problem) -> bool:
+    """Whether the platform service has said that there is no such thing, or that it is not for us. All else is trouble
+    of its own, which ends."""
+    return isinstance(problem, NotFound | Forbidden)

@@ -28,6 +28,8 @@ from opsfield.options.v1.field_pb2 import UUID
 _CLIENT_ID = COMPILED[UUID]
 _ACQUIRE_TIMEOUT = 5
 _ROLLBACK_TIMEOUT = 2
+# The server itself ends a statement before that, unless it, or what lies between, is gone without a word (seconds).
+_LONGEST_STATEMENT = 30
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
@@ -72,7 +74,9 @@ class Database:
     @classmethod
     async def connect(cls, url: str, *, size: int) -> "Database":
         """Raises OSError or asyncpg.PostgresError when the database cannot be reached."""
-        pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=_prepare, reset=_keep)
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=size, init=_prepare, reset=_keep, command_timeout=_LONGEST_STATEMENT
+        )
         user: str = await pool.fetchval("SELECT session_user::text")
         return cls(pool, client_role=client_role(user.removesuffix("_app")))
 
@@ -121,7 +125,7 @@ class Database:
                 if await connection.execute("COMMIT") != "COMMIT":
                     raise asyncpg.InFailedSQLTransactionError("an error before its end undid the transaction")
         except DATABASE_ERRORS as error:
-            problem = problem_of(error)
+            problem = None if _writes_in_read(error, begin) else problem_of(error)
             if problem is None:
                 raise
             raise problem from error
@@ -226,7 +230,18 @@ def problem_of(error: Exception) -> Problem | None:
         ):
             log.warning("database cannot be reached", error=type(error).__name__)
             return Unavailable("The database cannot be reached; try again.", retry_after=1)
+        case (
+            # No room on its disk or in its memory; it cannot read or write a file; it takes no changes for now.
+            asyncpg.InsufficientResourcesError() | asyncpg.PostgresSystemError() | asyncpg.ReadOnlySQLTransactionError()
+        ):
+            log.error("database cannot work", error=f"{type(error).__name__}: {error}")
+            return Unavailable("The database cannot do this for now; try again.", retry_after=5)
     return None
+
+
+def _writes_in_read(error: Exception, begin: str) -> bool:
+    """Whether a statement wrote in a session that only reads: an error of our own making."""
+    return isinstance(error, asyncpg.ReadOnlySQLTransactionError) and begin.startswith("BEGIN READ ONLY")
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record] | Connection") -> None:

@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kit import faults, metrics
 from kit.database import DATABASE_ERRORS, relay_connection
-from kit.errors import Unavailable
+from kit.errors import Problem
 from kit.events import CONTENT_TYPE
 from kit.kafka import MAX_EVENT_BYTES, follow, start_consumer, start_producer, stop
 from kit.logs import get_logger
@@ -208,8 +208,8 @@ class Relay:
     async def _sweep(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         try:
             retention = await self._retention()
-        except Unavailable as error:
-            log.warning("nothing swept: how long to keep is not known", reason=error.detail)
+        except Problem as problem:
+            log.warning("nothing swept: how long to keep is not known", reason=problem.detail)
             return
         for table, column, days in (
             ("outbox", "published_at", retention.outbox),

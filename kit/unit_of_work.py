@@ -114,14 +114,16 @@ class UnitOfWork(Session):
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
         """A part that may fail without the rest: what it wrote is undone when the block raises (a savepoint)."""
-        events, audited = len(self._events), dict(self._audited)
+        events, actions, audited = len(self._events), len(self._afterwards), dict(self._audited)
+        # Locks that are taken in it go with it.
+        looked_up, held = dict(self._looked_up), set(self.held)
         await self.execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
             await self.execute("ROLLBACK TO SAVEPOINT attempt")
-            del self._events[events:]
-            self._audited = audited
+            del self._events[events:], self._afterwards[actions:]
+            self._audited, self._looked_up, self.held = audited, looked_up, held
             raise
         await self.execute("RELEASE SAVEPOINT attempt")
 

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 
 from devstack.broker import new_broker
 from devstack.settings import DevstackSettings
+from kit.errors import Problem
 from kit.kafka import start_consumer, start_producer, stop
 from kit.relay import Relay, Retention
 from kit.settings import read as read_settings
@@ -34,10 +35,12 @@ async def empty_broker(folder: Path) -> AsyncIterator[str]:
         await kafka.child.stop()
 
 
-def relay(sample: Sample, broker: str) -> Relay:
-    """One of the sample service's relays."""
+def relay(sample: Sample, broker: str, *, trouble: Problem | None = None) -> Relay:
+    """One of the sample service's relays. `trouble`: what comes of asking for how long to keep things."""
 
     async def retention() -> Retention:
+        if trouble is not None:
+            raise trouble
         return Retention(outbox=7, idempotency=7, inbox=30)
 
     return Relay(service=SERVICE, database_url=sample.relay_url, bootstrap_servers=broker, retention=retention)

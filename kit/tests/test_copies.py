@@ -9,7 +9,7 @@ import pytest
 
 from kit.announcements import Announcements
 from kit.copies import Copies
-from kit.errors import NotFound, Unavailable
+from kit.errors import Internal, NotFound, Problem, Unauthenticated, Unavailable
 
 NAME = ("acme", "")
 
@@ -112,13 +112,14 @@ async def test_what_was_fetched_before_a_gap_does_not_count_as_followed(source: 
     assert (await copies.get(NAME)).value == Value(1)
 
 
+@pytest.mark.parametrize("trouble", [Unavailable("away"), Internal("broken"), Unauthenticated("clocks apart")])
 async def test_while_it_cannot_be_fetched_the_old_one_is_handed_out_and_says_its_age(
-    source: Source, heard: Announcements
+    source: Source, heard: Announcements, trouble: Problem
 ) -> None:
     lost(heard)
-    source.error = Unavailable("away")
+    source.error = trouble
     copies = Copies(source.fetch, heard)
-    with pytest.raises(Unavailable):
+    with pytest.raises(type(trouble)):
         await copies.get(NAME)
     copies.keep(NAME, Value(1), age=60)
     for _ in range(10):

@@ -1,10 +1,12 @@
 """Events that cannot be sent, or not now: visible with the reason, and no event of another key waits for them."""
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from devstack.ports import free_ports
-from kit.errors import NotFound
+from kit.errors import Internal, NotFound
 from kit.kafka import MAX_EVENT_BYTES
 from kit.outbox import OutboxHandlers
 from kit.redrive import main, redrive
@@ -112,6 +114,16 @@ async def test_while_the_broker_is_down_events_wait_and_say_why(sample: Sample, 
 
     async with running(relay(sample, broker).run()):
         await eventually(all_published)
+
+
+async def test_it_goes_on_while_nobody_says_how_long_to_keep_things(sample: Sample, broker: str) -> None:
+    await sample.emit("k-1", "one")
+    async with running(relay(sample, broker, trouble=Internal("broken")).run()):
+        await eventually(lambda: sample.is_published(1))
+        # It has looked for what is old by now, since nothing was left to be sent.
+        await asyncio.sleep(0.5)
+        await sample.emit("k-1", "two")
+        await eventually(lambda: sample.is_published(2))
 
 
 async def test_what_is_old_is_swept_away_and_what_waits_is_kept(sample: Sample, broker: str) -> None:

@@ -42,6 +42,10 @@ async def narrow(sample: Sample) -> AsyncIterator[Sample]:
         asyncpg.CrashShutdownError(),
         asyncpg.TooManyConnectionsError(),
         asyncpg.InvalidPasswordError(),
+        asyncpg.DiskFullError("could not extend file"),
+        asyncpg.OutOfMemoryError("out of memory"),
+        asyncpg.PostgresIOError("could not write"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -204,6 +208,20 @@ async def test_a_statement_that_takes_too_long_is_unavailable(narrow: Sample) ->
         await narrow.mutate(a_call(), slow)
     assert told.value.code == "timeout"
     assert await works(narrow)
+
+
+async def test_a_statement_that_nobody_answers_is_given_up(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kit.database._LONGEST_STATEMENT", 0.5)
+    database = await Database.connect(sample.app_url, size=1)
+
+    async def silent(work: UnitOfWork) -> None:
+        await work.fetchval("SELECT pg_sleep(10)")
+
+    narrow = replace(sample, database=database)
+    with pytest.raises(Unavailable):
+        await narrow.mutate(a_call(), silent)
+    assert await works(narrow)
+    await database.close()
 
 
 async def test_a_request_that_is_cancelled_leaves_nothing_but_a_usable_connection(narrow: Sample) -> None:

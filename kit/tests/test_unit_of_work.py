@@ -152,6 +152,28 @@ async def test_a_key_in_use_right_now_is_a_conflict_until_it_is_free(sample: Sam
     assert await sample.counts() == ONCE
 
 
+async def test_an_attempt_that_fails_leaves_nothing_that_was_noted_in_it(sample: Sample) -> None:
+    noted: list[str] = []
+
+    async def look_up() -> None:
+        noted.append("looked up")
+
+    async def locks_and_fails(work: UnitOfWork) -> None:
+        async with work.attempt():
+            work.held.add(("clients", "1"))
+            work.afterwards(lambda: noted.append("done afterwards"))
+            await work.once("terms", look_up)
+            raise RuntimeError
+
+    async with unit_of_work(sample.database, a_call(), service="sample") as work:
+        with pytest.raises(RuntimeError):
+            await locks_and_fails(work)
+        # Its locks are gone, so that what they held is looked at again.
+        assert not work.held
+        await work.once("terms", look_up)
+    assert noted == ["looked up", "looked up"]
+
+
 async def test_a_read_session_cannot_write(sample: Sample) -> None:
     async def write() -> None:
         async with sample.database.read(a_call()) as session:
