@@ -6,6 +6,7 @@ condition is told once when it is raised, once more if it becomes worse, and onc
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from kit.unit_of_work import UnitOfWork
 from services.telemetry.agents.known import KnownAgent
@@ -37,7 +38,17 @@ async def detect(
     if not wrong and not agent.watched:
         return Standing(0, 0)
     known = await store.of_agent(work, agent.id)
-    changes = rules.changes(known, wrong, policy.by_metric, policy.checks, samples, outcomes, work.now)
+    changes = rules.changes(
+        known,
+        wrong,
+        policy.by_metric,
+        policy.checks,
+        samples,
+        outcomes,
+        work.now,
+        every=timedelta(seconds=policy.message.metrics_seconds),
+        heard_before=agent.last_seen_at,
+    )
     for change in changes:
         _tell(work, agent, policy, change)
     return await _write(work, agent, known, changes)

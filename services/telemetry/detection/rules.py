@@ -3,7 +3,7 @@
 Each series has a condition at most: a threshold on an instance of its metric, or a check on what it looks at. It begins
 with the first value that is wrong, is raised once that has gone on for as long as its rule wants, and is over with the
 first value that is right again (of a raised threshold: not beyond `clear_at`). What is not later than the last value
-that was looked at says nothing.
+that was looked at says nothing. Time in which nothing was told does not count as lasting.
 
 A batch is looked at as a whole: what is raised and over within it is told to nobody, nor is what is over and raised
 again.
@@ -20,6 +20,8 @@ from services.telemetry.edge_policies.merge import Check, Threshold
 RAISES_WITHIN = timedelta(minutes=10)
 # A series of which an agent says nothing for so long, while it tells of others, is not there any more.
 GONE_AFTER = timedelta(days=1)
+# Of what should have been told meanwhile. Fewer may be late, or left out by an agent that has much to do.
+_MISSED = 3
 # Of one agent. More than this many things at once are one thing that goes wrong, or an agent that does.
 MOST_CONDITIONS = 200
 
@@ -130,8 +132,12 @@ def changes(
     samples: Sequence[Sample],
     outcomes: Sequence[CheckOutcome],
     now: datetime,
+    *,
+    every: timedelta,
+    heard_before: datetime | None,
 ) -> list[Change]:
-    """What a batch changes. `known` are the agent's conditions, `wrong` is what `wrong_series` found."""
+    """What a batch changes. `known` are the agent's conditions, `wrong` is what `wrong_series` found, `every` is how
+    often the agent measures, `heard_before` when it was heard of last before this batch."""
     thresholds = {rule.name: rule for rules in by_metric.values() for rule in rules}
     ruled = {each.series: each for each in known if _has_rule(each, thresholds, checks)}
     found = [Change(each, None, now) for each in known if each.series not in ruled]
@@ -141,10 +147,12 @@ def changes(
     looked_at = [*ruled, *begun]
     measured = _samples_of(looked_at, by_metric, samples)
     made = _outcomes_of(looked_at, outcomes)
-    found += [_after_samples(ruled.get(each), thresholds[each[1]], seen, now) for each, seen in measured.items()]
+    found += [_after_samples(ruled.get(each), thresholds[each[1]], seen, now, every) for each, seen in measured.items()]
     found += [_after_outcomes(ruled.get(each), checks[each[1]], seen, now) for each, seen in made.items()]
     # By the agent's telling, since one that was cut off tells of what is long past first.
     latest = max((each.at for batch in (samples, outcomes) for each in batch), default=now)
+    # One that was off tells of all that it has a little after its first batch.
+    latest = min(latest, heard_before or now)
     found += [
         Change(condition, None, now)
         for series, condition in ruled.items()
@@ -153,11 +161,14 @@ def changes(
     return [each for each in found if each.after != each.before]
 
 
-def after_sample(known: Condition | None, rule: Threshold, sample: Sample, now: datetime) -> Condition | None:
-    """What the condition of a threshold is after one more value."""
+def after_sample(
+    known: Condition | None, rule: Threshold, sample: Sample, now: datetime, every: timedelta
+) -> Condition | None:
+    """What the condition of a threshold is after one more value. `every`: how often it is measured."""
     _, instance, value, at = sample
     if known is not None and at <= known.last_at:
         return known
+    known = _going_on(known, at, every)
     limit = rule.clear_at if known is not None and known.is_raised else rule.raise_at
     if not (value > limit if rule.is_above else value < limit):
         return None
@@ -170,6 +181,7 @@ def after_outcome(known: Condition | None, rule: Check, outcome: CheckOutcome, n
     """What the condition of a check is after it was made once more."""
     if known is not None and outcome.at <= known.last_at:
         return known
+    known = _going_on(known, outcome.at, rule.every)
     if outcome.status == "ok":
         return None
     # What could not be made out is no outage, whatever the check is about.
@@ -177,6 +189,14 @@ def after_outcome(known: Condition | None, rule: Check, outcome: CheckOutcome, n
     seen = Condition("check", rule.name, outcome.instance, "", False, severity, outcome.at, outcome.at, None, 1, None)
     failures = (known.failures if known else 0) + 1
     return _one_more(known, seen, now, is_due=failures >= rule.failures)
+
+
+def _going_on(known: Condition | None, at: datetime, every: timedelta) -> Condition | None:
+    """The condition, unless it is not raised yet and nothing was told for so long that the machine was off meanwhile:
+    then nobody knows that it has lasted."""
+    if known is None or known.is_raised or at - known.last_at <= max(RAISES_WITHIN, _MISSED * every):
+        return known
+    return None
 
 
 def _one_more(known: Condition | None, seen: Condition, now: datetime, *, is_due: bool) -> Condition | None:
@@ -221,10 +241,12 @@ def _outcomes_of(looked_at: Iterable[Series], outcomes: Iterable[CheckOutcome]) 
     return found
 
 
-def _after_samples(before: Condition | None, rule: Threshold, samples: list[Sample], now: datetime) -> Change:
+def _after_samples(
+    before: Condition | None, rule: Threshold, samples: list[Sample], now: datetime, every: timedelta
+) -> Change:
     after, over_at = before, now
     for sample in sorted(samples, key=_at):
-        then, after = after, after_sample(after, rule, sample, now)
+        then, after = after, after_sample(after, rule, sample, now, every)
         if then is not None and after is None:
             over_at = sample.at
     return Change(before, after, over_at)

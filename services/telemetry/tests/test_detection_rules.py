@@ -26,6 +26,7 @@ from services.telemetry.tests.fleet import NOW
 DISK = Threshold("disk", "disk.used", None, True, 90, 80, timedelta(0), "high")
 FREE = Threshold("free", "disk.free", None, False, 10, 20, timedelta(0), "high")
 CPU = Threshold("cpu", "cpu.used", None, True, 95, 85, timedelta(minutes=5), "warning")
+EVERY = timedelta(minutes=5)
 WEB = Check("web", "http", "https://example.com", timedelta(minutes=1), timedelta(seconds=5), 2, "high")
 
 
@@ -46,7 +47,7 @@ def run(rule: Threshold, values: Sequence[float], step: float = 1) -> list[Condi
     condition, found = None, []
     for place, value in enumerate(values):
         sample = Sample(rule.metric, "", value, at(place * step))
-        condition = after_sample(condition, rule, sample, sample.at)
+        condition = after_sample(condition, rule, sample, sample.at, EVERY)
         found.append(condition)
     return found
 
@@ -65,13 +66,25 @@ class Series:
             self.by_metric[rule.metric] = (*self.by_metric.get(rule.metric, ()), rule)
         self.checks = {each.name: each for each in checks}
         self.conditions: dict[Any, Condition] = {}
+        self.heard: datetime | None = None
 
     def batch(self, *seen: Sample | CheckOutcome, now: datetime = NOW) -> list[Change]:
         samples = [each for each in seen if isinstance(each, Sample)]
         outcomes = [each for each in seen if isinstance(each, CheckOutcome)]
         wrong = wrong_series(self.by_metric, self.checks, samples, outcomes, now)
         known = list(self.conditions.values())
-        found = changes(known, wrong, self.by_metric, self.checks, samples, outcomes, now)
+        found = changes(
+            known,
+            wrong,
+            self.by_metric,
+            self.checks,
+            samples,
+            outcomes,
+            now,
+            every=EVERY,
+            heard_before=self.heard,
+        )
+        self.heard = now
         for each in found:
             if each.before:
                 del self.conditions[each.before.series]
@@ -344,9 +357,37 @@ def test_what_is_no_longer_there_is_over_after_a_day() -> None:
     later = NOW + GONE_AFTER
     assert told(series.batch(Sample("disk.used", "/", 95, later), now=later)) == ""
     assert series.states == {"/": "R", "/stick": "R"}
-    later += timedelta(minutes=1)
-    assert told(series.batch(Sample("disk.used", "/", 95, later), now=later)) == "-"
+    for expected in ("", "-"):
+        later += timedelta(minutes=1)
+        assert told(series.batch(Sample("disk.used", "/", 95, later), now=later)) == expected
     assert series.states == {"/": "R"}
+
+
+def test_an_agent_that_was_off_has_not_lost_what_its_first_batch_says_nothing_of() -> None:
+    series = Series(DISK, checks=[WEB])
+    series.batch(used(50), made("critical"))
+    assert told(series.batch(used(50, 1), made("critical", 1), now=at(1))) == "+"
+    monday = 3 * 24 * 60
+    assert told(series.batch(used(50, monday), now=at(monday))) == ""
+    assert told(series.batch(made("critical", monday + 0.5), now=at(monday + 0.5))) == ""
+    assert told(series.batch(made("ok", monday + 1), now=at(monday + 1))) == "-"
+
+
+def test_the_time_in_which_nothing_was_told_does_not_count() -> None:
+    series = Series(CPU, checks=[WEB])
+    series.batch(Sample("cpu.used", "", 97, NOW), made("critical"))
+    monday = 3 * 24 * 60
+    first = series.batch(Sample("cpu.used", "", 99, at(monday)), made("critical", monday), now=at(monday))
+    assert told(first) == ""
+    assert {each.since for each in series.conditions.values()} == {at(monday)}
+    later = monday + 5
+    again = series.batch(Sample("cpu.used", "", 99, at(later)), made("critical", later), now=at(later))
+    assert told(again) == "++"
+
+
+def test_what_is_measured_seldom_lasts_all_the_same() -> None:
+    assert states(run(CPU, [99, 99], step=15)) == "pR"
+    assert states(run(CPU, [99, 99], step=16)) == "pp"
 
 
 def test_an_agent_that_catches_up_has_not_lost_what_it_has_yet_to_tell_of() -> None:
