@@ -1,5 +1,6 @@
 """The spool: bounded, in order, and sound after anything that can happen to a disk."""
 
+import errno
 import logging
 import resource
 import time
@@ -67,6 +68,47 @@ def test_a_damaged_file_is_put_aside_and_holds_up_nothing(kept: Kept, content: b
     kept.files()[0].write_bytes(content)
     assert [each.events for each in _drain(kept.open())] == [2]
     assert len(list((kept.directory / "rejected").iterdir())) == 1
+
+
+def _unreadable(path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file on a bad sector is, or all files of a process that has too many open."""
+    read = Path.read_bytes
+
+    def fail(self: Path) -> bytes:
+        if self.name == path.name:
+            raise OSError(number, "as asked")
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+
+
+def test_a_file_that_cannot_be_read_for_good_holds_up_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = kept.open()
+    opened.append(_batch(1))
+    opened.append(_batch(2))
+    oldest = opened.oldest()
+    assert oldest is not None
+    _unreadable(kept.files()[0], errno.EIO, monkeypatch)
+    for _ in range(4):
+        with pytest.raises(OSError, match="as asked"):
+            opened.load(oldest)
+        assert opened.oldest() is oldest
+    assert opened.load(oldest) is None
+    assert [each.events for each in _drain(opened)] == [2]
+    assert len(list((kept.directory / "rejected").iterdir())) == 1
+
+
+def test_what_is_not_the_files_fault_is_waited_out(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = kept.open()
+    opened.append(_batch(1))
+    oldest = opened.oldest()
+    assert oldest is not None
+    with monkeypatch.context() as patch:
+        _unreadable(kept.files()[0], errno.EMFILE, patch)
+        for _ in range(20):
+            with pytest.raises(OSError, match="as asked"):
+                opened.load(oldest)
+    assert [each.events for each in _drain(opened)] == [1]
 
 
 def test_the_oldest_go_when_there_are_too_many(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:

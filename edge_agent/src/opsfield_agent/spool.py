@@ -5,6 +5,7 @@ more, the newest batches wait in memory.
 """
 
 import contextlib
+import errno
 import logging
 import threading
 from collections import deque
@@ -20,18 +21,23 @@ log = logging.getLogger(__name__)
 _ENDING = ".batch"
 _BLOCK = 4096
 _MOST_REJECTED_BYTES = 4 * 1024 * 1024
+# A file that lies on a bad sector must not hold up all that wait behind it.
+_MOST_READS = 5
+_TROUBLE_OF_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _MOST_MEMORY_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(slots=True, eq=False)
 class Spooled:
-    """A batch that waits; `batch` is set while it could not be written."""
+    """A batch that waits; `batch` is set while it could not be written, `failed_reads` counts how often it could not be
+    read."""
 
     sequence: int
     name: str
     events: int
     size: int
     batch: Batch | None = None
+    failed_reads: int = 0
 
 
 class Spool:
@@ -76,7 +82,8 @@ class Spool:
             return self._waiting[0] if self._waiting else None
 
     def load(self, spooled: Spooled) -> Batch | None:
-        """Its bytes; None when it is gone or damaged, which is the end of it. Raises OSError."""
+        """Its bytes; None when it is gone, damaged or cannot be read for good, which is the end of it. Raises OSError
+        when it may be read later."""
         with self._lock:
             if spooled.batch is not None:
                 return spooled.batch
@@ -84,6 +91,14 @@ class Spool:
                 return Batch.from_file((self._directory / spooled.name).read_bytes())
             except FileNotFoundError:
                 self._forget(spooled)
+            except OSError as error:
+                if error.errno in _TROUBLE_OF_OURS:
+                    raise
+                spooled.failed_reads += 1
+                if spooled.failed_reads < _MOST_READS:
+                    raise
+                log.error("Batch %s is put aside, it cannot be read: %s", spooled.name, error)
+                self.reject(spooled)
             except ValueError as error:
                 log.error("Batch %s is put aside: %s", spooled.name, error)
                 self.reject(spooled)
