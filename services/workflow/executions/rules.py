@@ -8,7 +8,7 @@ set, approved proposals are being done. Functions that return bool say whether t
 or out of order is not an error.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +37,8 @@ LIFECYCLE = Lifecycle(
 QUEUEING = timedelta(minutes=5)
 LONGEST = timedelta(days=1)
 _DETAIL = 2000
+# Characters of what attempts before have done that is kept beside what is proposed.
+_MOST_DONE = 200_000
 _DEFAULT_CODES = {"failed": "reasoner_error", "cancelled": "cancelled_by_caller", "timed_out": "deadline_exceeded"}
 
 
@@ -67,16 +69,18 @@ def deadline(asked_seconds: int | None, timeout_seconds: int, most_tries: int) -
 
 def queue(row: Row, now: datetime) -> None:
     """Begin the first attempt."""
-    row |= {"status": "queued", "attempt": 1, "retry_count": 0}
+    row |= {"status": "queued", "attempt": 1, "retry_count": 0, "proposals": []}
     _begin(row, now)
 
 
 def retry(row: Row, now: datetime) -> None:
-    """Begin another attempt. Raises IllegalTransition unless the last one failed, was cancelled or ran out of time."""
+    """Begin another attempt. What was done of the last one's proposals is done, and stays to be seen. Raises
+    IllegalTransition unless the last one failed, was cancelled or ran out of time."""
     _move(row, "queued")
     row["attempt"] += 1
     row["retry_count"] += 1
     _begin(row, now)
+    row["proposals"] = _bounded(each for each in row["proposals"] if each.get("resource_id"))
 
 
 def start(row: Row, *, attempt: int, tries: int, at: datetime) -> bool:
@@ -90,7 +94,8 @@ def start(row: Row, *, attempt: int, tries: int, at: datetime) -> bool:
 
 
 def finish(row: Row, report: Report, now: datetime, *, apply_at_once: bool) -> bool:
-    """The runtime is done with it. What it proposes waits for a decision, or is done where the policy says so."""
+    """The runtime is done with it. What it proposes waits for a decision, or is done where the policy says so and no
+    attempt before has done something. What was done before is not done again."""
     if not is_awaited(row, report.attempt):
         return False
     started_at = report.started_at or row["started_at"]
@@ -105,13 +110,15 @@ def finish(row: Row, report: Report, now: datetime, *, apply_at_once: bool) -> b
     if report.outcome != "succeeded":
         code = report.failure_code or _DEFAULT_CODES[report.outcome]
         _end(row, report.outcome, report.completed_at, code, report.failure_detail)
-    elif not report.proposals:
+        return True
+    done = row["proposals"]
+    row["proposals"] = _proposed(report.proposals, done)
+    row["proposals_digest"] = report.proposals_digest
+    if next_proposal(row) is None:
         _end(row, "succeeded", report.completed_at)
     else:
-        row["proposals"] = [{**each, "state": "proposed"} for each in report.proposals]
-        row["proposals_digest"] = report.proposals_digest
         _move(row, "approval_required")
-        if apply_at_once:
+        if apply_at_once and not done:
             _approve(row, by="policy", reason=None, at=now)
     return True
 
@@ -151,7 +158,9 @@ def decide(row: Row, verdict: str, digest: str, *, by: str, reason: str | None, 
         _approve(row, by=by, reason=reason, at=now)
         return
     row["decision"] = _decision("rejected", by, reason, now)
-    row["proposals"] = [{**each, "state": "rejected"} for each in row["proposals"]]
+    row["proposals"] = [
+        {**each, "state": "rejected"} if each["state"] == "proposed" else each for each in row["proposals"]
+    ]
     _end(row, "failed", now, "proposal_rejected", reason)
 
 
@@ -161,7 +170,7 @@ def apply_proposal(row: Row, index: int, resource_id: str | None, now: datetime)
         return False
     _set(row, index, state="applied", resource_id=resource_id)
     row["apply_tries"] = 0
-    if all(each["state"] == "applied" for each in row["proposals"]):
+    if next_proposal(row) is None:
         _end(row, "succeeded", now)
     return True
 
@@ -170,7 +179,8 @@ def fail_proposal(row: Row, index: int, problem: str, resource_id: str | None, n
     """A proposal cannot be done: the execution has failed, what is done already stays done."""
     if not is_being_applied(row, index):
         return False
-    _set(row, index, state="failed", resource_id=resource_id, problem=problem[:_DETAIL])
+    begun = resource_id or row["proposals"][index].get("resource_id")
+    _set(row, index, state="failed", resource_id=begun, problem=problem[:_DETAIL])
     _end(row, "failed", now, "proposal_failed", f"Proposal {index + 1}: {problem}")
     return True
 
@@ -185,6 +195,39 @@ def next_proposal(row: Row) -> int | None:
     return next(waiting, None)
 
 
+def note_sent(row: Row, index: int, now: datetime) -> datetime:
+    """A proposal is about to be sent to ops; returns when it was sent first."""
+    row["proposals"][index].setdefault("sent_at", now.isoformat())
+    return datetime.fromisoformat(row["proposals"][index]["sent_at"])
+
+
+def _proposed(proposals: Sequence[Mapping[str, Any]], done: Sequence[Row]) -> list[Row]:
+    """What is proposed now: what an attempt before has done is applied already, what it has begun goes on from there.
+    What else was done before stands behind it."""
+    left, found = list(done), []
+    for each in proposals:
+        same = next((it for it in left if all(it[name] == each[name] for name in ("action", "parameters"))), None)
+        if same is None:
+            found.append({**each, "state": "proposed"})
+            continue
+        left.remove(same)
+        begun = {**each, "state": "proposed", "resource_id": same["resource_id"]}
+        found.append(same if same["state"] == "applied" else begun)
+    return [*found, *left]
+
+
+def _bounded(proposals: Iterable[Row]) -> list[Row]:
+    """As many as there may be beside new ones, since all of them are told with each end."""
+    found: list[Row] = []
+    size = 0
+    for each in proposals:
+        size += len(repr(each))
+        if size > _MOST_DONE:
+            break
+        found.append(each)
+    return found
+
+
 def _begin(row: Row, now: datetime) -> None:
     deadline_at = now + timedelta(seconds=row["deadline_seconds"])
     row |= {
@@ -192,7 +235,6 @@ def _begin(row: Row, now: datetime) -> None:
         "queued_at": now,
         "deadline_at": deadline_at,
         "times_out_at": deadline_at,
-        "proposals": [],
         "apply_tries": 0,
     }
     row |= dict.fromkeys(

@@ -73,6 +73,9 @@ ORDER BY applies_at LIMIT 1 FOR UPDATE SKIP LOCKED
 _PUT_OFF = """
 UPDATE executions SET applies_at = $3, apply_tries = $4 WHERE workspace_id = $1 AND id = $2 AND applies_at IS NOT NULL
 """
+_LEASE = """
+UPDATE executions SET applies_at = $3, proposals = $4 WHERE workspace_id = $1 AND id = $2 AND applies_at IS NOT NULL
+"""
 _ANNOUNCE_APPLYING = "SELECT pg_notify('workflow_applying', '')"
 
 LISTING = TableListing(
@@ -131,6 +134,11 @@ async def take_timed_out(work: UnitOfWork, most: int) -> list[Row]:
 async def take_to_apply(work: UnitOfWork) -> Row | None:
     """One whose approved proposals are to be done now, locked."""
     return _row(await work.fetchrow(_TAKE_TO_APPLY, work.call.workspace_id, work.now))
+
+
+async def lease(work: UnitOfWork, row: Row, until: datetime) -> None:
+    """Nobody else is to do its proposals until then; what is noted of them is kept. No new version either."""
+    await work.execute(_LEASE, work.call.workspace_id, row["id"], until, row["proposals"])
 
 
 async def put_off(work: UnitOfWork, execution_id: str, until: datetime, tries: int) -> None:

@@ -32,6 +32,7 @@ _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=5)
 # Ops remembers keys for a day at least; later the same call could take effect again.
 PATIENCE = timedelta(hours=20)
+_UNKNOWN = "It was begun 20 hours ago or more; whether it took effect is not known, so look before it is tried again."
 
 log = get_logger(__name__)
 
@@ -52,11 +53,13 @@ class Applier:
 
     async def do_one(self, workspace_id: str) -> bool:
         """Do the next proposal of one execution of the workspace that is due. False when there is none."""
-        row = await self._take(workspace_id)
-        if row is None:
+        taken = await self._take(workspace_id)
+        if taken is None:
             return False
-        index = rules.next_proposal(row)
-        assert index is not None, "the last one that is done ends the execution"
+        row, index, sent_at = taken
+        if clock.now() - sent_at >= PATIENCE:
+            await self._record_failure(row, workspace_id, index, _UNKNOWN, None)
+            return True
         proposal = row["proposals"][index]
         try:
             resource_id = await self._ops.carry_out(
@@ -65,7 +68,7 @@ class Applier:
         except (ParametersInvalidError, LinkFailedError) as error:
             await self._record_failure(row, workspace_id, index, str(error), getattr(error, "resource_id", None))
         except Problem as problem:
-            if is_passing(problem) and clock.now() - _decided_at(row) < PATIENCE:
+            if is_passing(problem):
                 await self._put_off(row, workspace_id, problem)
             else:
                 await self._record_failure(row, workspace_id, index, _text(problem), None)
@@ -74,13 +77,18 @@ class Applier:
             await self._record(row, workspace_id, index, resource_id)
         return True
 
-    async def _take(self, workspace_id: str) -> Row | None:
+    async def _take(self, workspace_id: str) -> tuple[Row, int, datetime] | None:
+        """An execution, which proposal of it is to be done, and since when that is tried."""
         async with unit_of_work(self._database, _call(workspace_id), service=_SERVICE) as work:
             row = await store.take_to_apply(work)
-            if row is not None:
-                await store.put_off(work, row["id"], work.now + _LEASE, row["apply_tries"])
+            if row is None:
+                return None
+            index = rules.next_proposal(row)
+            assert index is not None, "the last one that is done ends the execution"
+            sent_at = rules.note_sent(row, index, work.now)
+            await store.lease(work, row, work.now + _LEASE)
         faults.point("after-proposal-take")
-        return row
+        return row, index, sent_at
 
     async def _record(self, row: Row, workspace_id: str, index: int, resource_id: str) -> None:
         async with unit_of_work(self._database, _call(workspace_id, row), service=_SERVICE) as work:
@@ -118,10 +126,6 @@ async def _still(work: UnitOfWork, row: Row) -> Row | None:
     """The execution as it is by now, locked; None when that attempt is over."""
     current = await store.lock(work, row["id"])
     return current if current is not None and current["attempt"] == row["attempt"] else None
-
-
-def _decided_at(row: Row) -> datetime:
-    return datetime.fromisoformat(row["decision"]["decided_at"])
 
 
 def _text(problem: Problem) -> str:

@@ -56,8 +56,11 @@ class OpsClient:
         """Do a proposal, and write it down on the ticket it concerns. Returns the id of what was created or changed.
         Raises the problem that ops answers, Unavailable when it does not, and LinkFailedError."""
         step = f"{row['attempt']}/{index}"
-        answer = await self._call(effect.rpc, effect.request, _passport(row, workspace_id, step))
-        resource_id: str = effect.resource_id or answer.id  # type: ignore[attr-defined] # all of them have one
+        # An attempt before has done the first part.
+        resource_id: str | None = row["proposals"][index].get("resource_id")
+        if resource_id is None:
+            answer = await self._call(effect.rpc, effect.request, _passport(row, workspace_id, step))
+            resource_id = str(effect.resource_id or answer.id)  # type: ignore[attr-defined] # all of them have one
         for place, link in enumerate(effect.links(resource_id)):
             try:
                 await self._call(link.rpc, link.request, _passport(row, workspace_id, f"{step}/link/{place}"))

@@ -1,5 +1,6 @@
 """The life of an execution: whatever is told in whatever order, each attempt ends once, and nothing undoes it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -143,6 +144,54 @@ def test_the_last_proposal_that_is_done_ends_it() -> None:
         rules.cancel(row, NOW, None)
     assert rules.apply_proposal(row, 1, "r-2", NOW)
     assert (row["status"], [each["resource_id"] for each in row["proposals"]]) == ("succeeded", ["r-1", "r-2"])
+
+
+def proposal(subject: str) -> dict[str, Any]:
+    return {"action": "create_ticket", "parameters": {"subject": subject}, "summary": "s"}
+
+
+def proposed(row: Row, *subjects: str, at_once: bool = False) -> list[tuple[str, str, str | None]]:
+    """Subject, state and resource of each proposal, once the attempt has proposed these."""
+    made = replace(
+        report(attempt=row["attempt"], proposals=bool(subjects)), proposals=[proposal(each) for each in subjects]
+    )
+    assert rules.finish(row, made, NOW, apply_at_once=at_once)
+    return [(each["parameters"]["subject"], each["state"], each.get("resource_id")) for each in row["proposals"]]
+
+
+def test_what_an_attempt_has_done_is_not_done_again() -> None:
+    row = queued()
+    proposed(row, "one", "two", "three", at_once=True)
+    rules.apply_proposal(row, 0, "r-1", NOW)
+    # Of the second one the ticket is there, and what was to be linked to it is not.
+    rules.fail_proposal(row, 1, "no such alert", "r-2", NOW)
+    rules.retry(row, NOW)
+    assert [each["resource_id"] for each in row["proposals"]] == ["r-1", "r-2"]
+    # What the policy would let pass waits for somebody who sees what is done already.
+    found = proposed(row, "two", "another", at_once=True)
+    assert found == [("two", "proposed", "r-2"), ("another", "proposed", None), ("one", "applied", "r-1")]
+    assert (row["status"], row["decision"]) == ("approval_required", None)
+    rules.decide(row, "rejected", DIGEST, by="ada", reason=None, now=NOW)
+    assert [each["state"] for each in row["proposals"]] == ["rejected", "rejected", "applied"]
+
+
+def test_nothing_is_left_to_be_decided_when_all_of_it_was_done_before() -> None:
+    row = queued()
+    proposed(row, "one", "two", at_once=True)
+    rules.apply_proposal(row, 0, "r-1", NOW)
+    rules.fail_proposal(row, 1, "no such client", None, NOW)
+    rules.retry(row, NOW)
+    assert proposed(row, "one") == [("one", "applied", "r-1")]
+    assert row["status"] == "succeeded"
+
+
+def test_of_two_alike_each_is_done_once() -> None:
+    row = queued()
+    proposed(row, "one", "one", at_once=True)
+    rules.apply_proposal(row, 0, "r-1", NOW)
+    rules.fail_proposal(row, 1, "no", None, NOW)
+    rules.retry(row, NOW)
+    assert proposed(row, "one", "one") == [("one", "applied", "r-1"), ("one", "proposed", None)]
 
 
 @pytest.mark.parametrize(

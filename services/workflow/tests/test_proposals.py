@@ -20,6 +20,9 @@ from tests.callers import refused
 DEATH = 137
 
 
+NEVER = "11111111-1111-4111-8111-111111111111"
+
+
 @pytest.fixture
 async def client_id(ops: Caller) -> str:
     client = await ops.call("CreateClient", clients_pb2.CreateClientRequest(client={"name": "Bluewater"}))
@@ -253,6 +256,55 @@ async def test_a_crash_neither_loses_nor_doubles_an_effect(
     assert len(await tickets(ops)) == before + 1
     assert len(await comments(ops, ticket.id)) == 1
     assert (await topics(admin, workspace, waiting.id)).count("workflow.completed") == 1
+
+
+async def test_a_retry_does_not_do_again_what_is_done(
+    workflow: Caller, ops: Caller, runtime: Runtime, client_id: str
+) -> None:
+    proposals = [
+        proposal("CREATE_TICKET", subject="Replace the server", clientId=client_id),
+        proposal("UPDATE_TICKET", id=NEVER, priority="high"),
+    ]
+    waiting = await proposed(workflow, runtime, *proposals)
+    await workflow.decide(waiting)
+    failed = await workflow.until(waiting, Execution.FAILED)
+    again = await workflow.retry(failed)
+    [done] = again.proposals
+    assert (done.state, done.resource_id) == (Proposal.APPLIED, failed.proposals[0].resource_id)
+    await runtime.finish(again, *proposals, attempt=2, output={"priority": "high"})
+    waiting = await workflow.until(again, Execution.APPROVAL_REQUIRED)
+    assert [each.state for each in waiting.proposals] == [Proposal.APPLIED, Proposal.PROPOSED]
+    await workflow.decide(waiting)
+    await workflow.until(again, Execution.FAILED)
+    assert [each.subject for each in await tickets(ops)] == ["Replace the server"]
+
+
+async def test_what_was_begun_long_ago_is_not_sent_again(
+    stack: Stack,
+    workflow: Caller,
+    ops: Caller,
+    runtime: Runtime,
+    client_id: str,
+    admin: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    waiting = await proposed(workflow, runtime, proposal("CREATE_TICKET", subject="New", clientId=client_id))
+    await stack.stop("workflow")
+    await stack.start("workflow", {"CRASH_AT": "before-proposal-record"})
+    await workflow.decide(waiting)
+    assert await stack.wait("workflow") == DEATH
+    # As if nobody had been there for a day, after which ops knows the key no more.
+    await admin.execute(
+        """
+        UPDATE executions SET applies_at = now(),
+            proposals = jsonb_set(proposals, '{0,sent_at}', to_jsonb(now() - interval '21 hours'))
+        WHERE id = $1
+        """,
+        waiting.id,
+    )
+    await stack.start("workflow", {})
+    failed = await workflow.until(waiting, Execution.FAILED)
+    assert "not known" in failed.proposals[0].problem
+    assert len(await tickets(ops)) == 1
 
 
 async def test_it_waits_for_ops(stack: Stack, workflow: Caller, ops: Caller, runtime: Runtime, ticket: Ticket) -> None:
