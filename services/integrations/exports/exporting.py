@@ -1,9 +1,12 @@
 """Runs an export: page after page of what ops lists becomes a piece of the file.
 
-Pages are found by their offset, so the last of many costs more than the first (ops reads past all before it), and what
-is deleted meanwhile may let one that follows it slip through; what is created meanwhile comes at the end."""
+Pages are found by their offset, so the last of many costs more than the first (ops reads past all before it). What is
+deleted meanwhile lets all behind it move up: so a page begins with the row that was written last, or goes back until it
+begins no later. What is created meanwhile comes at the end."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -19,15 +22,20 @@ from services.integrations.ops_client import OpsClient
 from services.integrations.ops_kinds import all_kinds
 
 _PAGE_ROWS = 200
+# One that was written already and another.
+_FEWEST_ROWS = 2
 _PAGES = 10
 _ENOUGH_BYTES = MOST_PART_BYTES // 2
 # Of a piece's end: mostly the whole footer is in it.
 _END_BYTES = 32 * 1024
 
+Place = tuple[datetime, str]
+"""When a row was made and its id: the order of the list."""
+
 
 class Export:
-    """One export, run by one worker. Its progress: the `offset` of the next page, and of a Parquet file the `bytes` of
-    its groups so far."""
+    """One export, run by one worker. Its progress: the `offset` of the next page, `last`, time and id of the row that
+    was written last, and of a Parquet file the `bytes` of its groups so far."""
 
     def __init__(self, job: Job, database: Database, files: Files, ops: OpsClient) -> None:
         self._database = database
@@ -36,19 +44,20 @@ class Export:
         self._kind = all_kinds()[job.kind]
 
     async def step(self, job: Job) -> Step:
-        start = offset = job.progress.get("offset", 0)
+        offset, last = job.progress.get("offset", 0), _read_place(job.progress.get("last"))
         writer = self._writer(job)
-        total, is_last = 0, False
+        total, done, is_last = 0, 0, False
         for _ in range(_PAGES):
-            resources, total = await self._page(job, offset)
+            resources, offset, total = await self._following(job, offset, last)
             writer.add(resources)
-            offset += len(resources)
-            is_last = not resources or offset >= total
+            done += len(resources)
+            last = _place(resources[-1]) if resources else last
+            is_last = offset >= total
             if is_last or writer.size > _ENOUGH_BYTES:
                 break
         pieces = await writer.pieces(is_last=is_last)
-        progress = {"offset": offset, **writer.progress}
-        gain = Gain(progress, offset - start, total=offset if is_last else total)
+        progress = {"offset": offset, "last": [last[0].isoformat(), last[1]] if last else None, **writer.progress}
+        gain = Gain(progress, done, total=job.rows_done + done if is_last else total)
         return Step(gain, is_last, pieces)
 
     def _writer(self, job: Job) -> Writer:
@@ -71,6 +80,16 @@ class Export:
                 end = await self._files.get_end(path, size)
             yield footer_of(end)
 
+    async def _following(self, job: Job, offset: int, last: Place | None) -> tuple[list[Message], int, int]:
+        """Rows that follow the one that was written last; where to go on; how many there are in all."""
+        offset = max(offset - 1, 0)
+        while True:
+            found, total = await self._page(job, offset)
+            if offset == 0 or last is None or (found and _place(found[0]) <= last):
+                following = [each for each in found if last is None or _place(each) > last]
+                return following, offset + len(found), total
+            offset = max(offset - _PAGE_ROWS, 0)
+
     async def _page(self, job: Job, offset: int) -> tuple[list[Message], int]:
         limit = _PAGE_ROWS
         while True:
@@ -78,6 +97,14 @@ class Export:
                 return await self._ops.page(job, self._kind, offset=offset, limit=limit)
             except Invalid:
                 # So many of them are more than fits into one answer.
-                if limit == 1:
+                if limit == _FEWEST_ROWS:
                     raise
-                limit //= 2
+                limit = max(limit // 2, _FEWEST_ROWS)
+
+
+def _place(resource: Any) -> Place:
+    return resource.created_at.ToDatetime(tzinfo=UTC), resource.id
+
+
+def _read_place(kept: list[str] | None) -> Place | None:
+    return (datetime.fromisoformat(kept[0]), kept[1]) if kept else None
