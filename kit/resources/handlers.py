@@ -28,6 +28,10 @@ class ResourceHandlers:
     `kinds` are all kinds of the service, so that deletion can be refused while something refers to a resource.
     """
 
+    # Whether `consider` may change other rows. Of many at once each is then created by itself, so that one that is
+    # refused in the end has changed nothing.
+    considers_others = False
+
     def __init__(self, kind: Kind, kinds: Sequence[Kind]) -> None:
         self.kind = kind
         self.store = ResourceStore(kind)
@@ -65,13 +69,13 @@ class ResourceHandlers:
             if state is not None and row[self.kind.state_field] is None:
                 row[self.kind.state_field] = state
 
-        return await self.change(work, request.id, apply)
+        return await self.edit(work, request.id, apply)
 
     async def update(self, request: Any, work: UnitOfWork) -> Message:
         def apply(row: Row) -> None:
             apply_mask(row, getattr(request, self._body), request.update_mask.paths, self.kind)
 
-        return await self.change(work, request.id, apply)
+        return await self.edit(work, request.id, apply)
 
     async def delete(self, request: Any, work: UnitOfWork) -> Message:
         row = dict(self._locked(await self.store.lock(work, request.id), request.id, work))
@@ -96,6 +100,11 @@ class ResourceHandlers:
         knows better."""
         return await self.insert(work, row)
 
+    async def edit(self, work: UnitOfWork, resource_id: str, apply: Callable[[Row], None]) -> Message:
+        """What a caller's new values of the writable fields become: a change like any other, unless the kind knows
+        better."""
+        return await self.change(work, resource_id, apply)
+
     async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         """Change other rows that go with this one, once it is written."""
 
@@ -114,7 +123,11 @@ class ResourceHandlers:
     async def insert_many(self, work: UnitOfWork, rows: Sequence[Row]) -> list[Message | Problem]:
         """Create many at once, each as `insert` does: for each row its resource, or why it was not created; that does
         not keep the others from it. Meant for hundreds at a time."""
-        if (type(self).insert, type(self).create_row) != (ResourceHandlers.insert, ResourceHandlers.create_row):
+        has_own_way = (type(self).insert, type(self).create_row) != (
+            ResourceHandlers.insert,
+            ResourceHandlers.create_row,
+        )
+        if has_own_way or self.considers_others:
             return [await self._attempt(work, row) for row in rows]
         for row in rows:
             self._complete(row)

@@ -6,8 +6,8 @@ from kit.live_settings import SettingsReader
 from kit.resources.handlers import ResourceHandlers
 from kit.rpc import Handler, bind_service
 from kit.wiring import Foundation, Wiring
+from services.ops.billing.contracts.handlers import ContractHandlers
 from services.ops.billing.contracts.kind import CONTRACTS
-from services.ops.billing.handlers import DocumentHandlers
 from services.ops.billing.invoices.handlers import InvoiceHandlers
 from services.ops.billing.invoices.kind import INVOICES
 from services.ops.billing.payments.handlers import PaymentHandlers
@@ -79,7 +79,7 @@ def handlers(settings: SettingsReader) -> Mapping[str, Handler]:
         TimeEntryHandlers(TIME_ENTRIES, KINDS, tickets),
         IncidentHandlers(INCIDENTS, KINDS),
         AlertHandlers(ALERTS, KINDS, tickets),
-        DocumentHandlers(CONTRACTS, KINDS),
+        ContractHandlers(CONTRACTS, KINDS),
         quotes,
         invoices,
         payments,

@@ -77,8 +77,9 @@ def test_a_payment_is_booked_in_pieces_as_at_once(amount: Decimal, count: int, c
 
 
 def test_an_invoice_over_nothing_is_not_booked() -> None:
-    nothing = invoice_of([InvoiceLine("Gift", Decimal(1), Decimal(5), Decimal(0), Decimal(0), Decimal(20))])
-    assert rules.entries_of_invoice(nothing, ACCOUNTS, booked=None) == []
+    gift = InvoiceLine("Gift", Decimal(1), Decimal(5), Decimal(0), Decimal(0), Decimal(20))
+    for voided_on in (None, "2026-02-20"):
+        assert rules.entries_of_invoice(invoice_of([gift], voided_on), ACCOUNTS, booked=None) == []
 
 
 def test_rows_of_the_bank_are_known_again_in_another_file() -> None:

@@ -1,7 +1,7 @@
-"""What belongs to a client: it refers to sites and contacts of that client only, and one of a kind may be the client's
-primary one."""
+"""What belongs to a client: it refers to sites, contacts and assets of that client only, and one of a kind may be the
+client's primary one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from google.protobuf.message import Message
 
@@ -10,6 +10,24 @@ from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Kind, Reference, Row
 from kit.resources.store import ResourceStore
 from kit.unit_of_work import UnitOfWork
+from services.ops.directory.assets import store as assets
+
+
+async def check_assets(
+    work: UnitOfWork, client_id: str, asset_ids: Sequence[str], *, known: Collection[str] = ()
+) -> None:
+    """Raises Invalid for assets of another client, each at its place in `assetIds`; those that are `known` were there
+    before and are not looked at."""
+    named = [each for each in asset_ids if each not in known]
+    foreign = await assets.of_others(work, client_id, named) if named else ()
+    if foreign:
+        raise Invalid.fields(
+            *(
+                FieldError(f"assetIds[{index}]", "belongs to another client")
+                for index, each in enumerate(asset_ids)
+                if each in foreign
+            )
+        )
 
 
 class BelongingStore(ResourceStore):
@@ -61,7 +79,7 @@ class BelongingHandlers(ResourceHandlers):
             FieldError(each.json_name, "belongs to another client")
             for each in self._of_client
             if after[each.field]
-            and (before is None or before[each.field] != after[each.field])
+            and (before is None or any(before[name] != after[name] for name in (each.field, "client_id")))
             and not await self.belonging.belongs(work, each, after)
         ]
         if foreign:
@@ -70,6 +88,8 @@ class BelongingHandlers(ResourceHandlers):
 
 class PrimaryHandlers(BelongingHandlers):
     """Of a kind of which each client has at most one that is primary: who becomes it takes the place of the former."""
+
+    considers_others = True
 
     async def insert(self, work: UnitOfWork, row: Row) -> Message:
         if row["is_primary"]:

@@ -15,6 +15,7 @@ from services.ops.billing.invoices.handlers import InvoiceHandlers
 from services.ops.billing.invoices.store import received
 from services.ops.billing.payments.handlers import PaymentHandlers
 from services.ops.billing.payments.kind import PAYMENTS
+from services.ops.billing.payments.rules import portal_reference
 from services.ops.portal import rules
 from services.ops.portal.views import INVOICE_ROWS, PAYMENT_ROWS
 
@@ -61,7 +62,7 @@ class PortalInvoiceHandlers:
             amount=request.amount if request.HasField("amount") else await self._left(work, invoice),
             currency=request.currency if request.HasField("currency") else invoice["currency"],
             method=request.method or Payment.BANK_TRANSFER,
-            reference=rules.reference(invoice["number"], payment_id),
+            reference=portal_reference(invoice["number"], payment_id),
         )
         await self._payments.insert(work, {**row_of(payment, PAYMENTS.writable), "id": payment_id})
         begun: pb2.PortalPayment = await PAYMENT_ROWS.get(work, payment_id)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from kit.errors import Conflict, FieldError, IllegalTransition, Invalid
+from services.ops.billing.payments.rules import is_of_portal
 
 Row = dict[str, Any]
 
@@ -62,16 +63,6 @@ def check_rejection(quote: Row, *, digest: str, now: datetime) -> None:
         raise Conflict(f"The quote could be decided until {quote['valid_until']}.", code="quote-expired")
     if quote["status"] == "sent" and digest != quote["terms_digest"]:
         raise Conflict("The quote is not the one that was read; read it again.", code="quote-changed")
-
-
-def reference(invoice_number: str, payment_id: str) -> str:
-    """What a transfer says: `INV-000317-3F9A2C`. The end of the id tells two payments of one invoice apart."""
-    return f"{invoice_number}-{payment_id[-6:].upper()}"
-
-
-def is_of_portal(payment: Row) -> bool:
-    """Whether it was begun in the portal: nobody else's reference is made of the payment's id."""
-    return str(payment["reference"] or "").endswith(f"-{payment['id'][-6:].upper()}")
 
 
 def withdraw(payment: Row) -> None:

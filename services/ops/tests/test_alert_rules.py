@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kit.errors import Conflict, IllegalTransition, Invalid
-from services.ops.monitoring.alerts.rules import clear, fingerprint, flaps, fold, is_late, judge, link
+from services.ops.monitoring.alerts.rules import clear, fingerprint, flaps, fold, is_late, judge, link, stay_with_ticket
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)
@@ -159,3 +159,11 @@ def test_an_alert_has_one_ticket_of_its_client() -> None:
     assert refused.value.code == "already-linked"
     with pytest.raises(Invalid):
         link(alert(), {"id": "u", "client_id": "other"})
+
+
+@pytest.mark.parametrize("client_id", [None, "c"])
+def test_an_alert_is_of_its_tickets_client_or_of_none(client_id: str | None) -> None:
+    stay_with_ticket(alert(client_id=client_id), "c")
+    with pytest.raises(Invalid) as refused:
+        stay_with_ticket(alert(client_id="other"), "c")
+    assert [error.path for error in refused.value.errors] == ["clientId"]

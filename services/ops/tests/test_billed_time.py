@@ -73,6 +73,19 @@ async def test_a_reissued_invoice_takes_its_time_over(ops: Ops, client: Client, 
     assert (await ops.get(entry)).invoice_id == copy.id
 
 
+async def test_an_invoice_over_nothing_frees_its_time_when_it_is_voided(
+    ops: Ops, client: Client, ticket: Ticket
+) -> None:
+    entry = await worked(ops, ticket)
+    free = billing(entry)
+    free.discount_percent = "100"
+    invoice = await issued(ops, free, client=client)
+    assert (invoice.status, (await ops.get(entry)).invoice_id) == (Invoice.PAID, invoice.id)
+    await billed(ops).act("void", invoice, reason="The discount was a slip.")
+    again = await issued(ops, billing(entry), client=client)
+    assert (again.total, (await ops.get(entry)).invoice_id) == ("50.00", again.id)
+
+
 async def test_time_on_a_closed_ticket_is_billed(ops: Ops, client: Client, ticket: Ticket) -> None:
     entry = await worked(ops, ticket)
     await ops.resolve(ticket)
@@ -121,7 +134,8 @@ async def test_what_became_of_the_time_since_the_draft_counts(
     elif change == "not billable":
         await ops.patch(entry, billable=False)
     elif change == "moved":
-        await ops.patch(ticket, client_id=(await ops.create_client("Other")).id)
+        elsewhere = await ops.create_ticket(await ops.create_client("Other"))
+        await ops.patch(entry, ticket_id=elsewhere.id)
     else:
         await issued(ops, billing(entry), client=client)
     async with refused(422, path="lines[0].timeEntryIds[0]"):

@@ -20,12 +20,13 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 Row = dict[str, Any]
 LINE = {"description": "Work", "quantity": "1", "unit_price": "10", "time_entry_ids": []}
 UNSET = ("number", "due_on", "void_reason", "issued_on", "issued_at", "acknowledged_at", "acknowledged_by",
-         "overdue_since", "voided_at", "notes", "terms")  # fmt: skip
+         "overdue_since", "voided_at", "notes", "terms", "quote_id", "contract_id", "replaces_invoice_id")  # fmt: skip
 
 INVOICE_MOVES = {
     "draft": {"issued", "void"}, "issued": {"void"}, "partially_paid": set(), "paid": set(), "overdue": {"void"},
     "void": set(),
 }  # fmt: skip
+PAID = {"partially_paid": "5.00", "paid": "10.00"}
 PAYMENT_MOVES = {
     "pending": {"succeeded", "failed"}, "succeeded": {"refunded"}, "failed": set(), "refunded": set(),
 }  # fmt: skip
@@ -93,8 +94,8 @@ def test_a_move_is_taken_where_it_is_legal_and_refused_elsewhere(kind: str, befo
     changed = {**row, "status": after}
     if kind == "invoice" and after == "void":
         changed["void_reason"] = "Wrong."
-    if kind == "invoice" and before == "partially_paid":
-        row["amount_paid"] = changed["amount_paid"] = "5.00"
+    if kind == "invoice" and before in PAID:
+        row["amount_paid"] = changed["amount_paid"] = PAID[before]
     if (kind, after) == ("payment", "refunded"):
         changed["amount_refunded"] = "10.00"
     if after in moves[before]:
@@ -121,6 +122,28 @@ def test_payments_and_the_calendar_decide_the_state(
     invoices.judge(row, after, NOW)
     assert after["status"] == status
     assert Decimal(after["balance"]) == 10 - Decimal(paid)
+
+
+def test_an_invoice_over_nothing_is_paid_and_may_become_void() -> None:
+    row = {**invoice(), "lines": [{**LINE, "discount_percent": "100"}], "status": "issued"}
+    invoices.judge(invoice(), row, NOW)
+    assert (row["status"], row["total"]) == ("paid", "0.00")
+    for status in ("draft", "issued", "partially_paid", "overdue"):
+        with pytest.raises(IllegalTransition, match="legal: void"):
+            invoices.judge(row, {**row, "status": status}, NOW)
+    voided = {**row, "status": "void", "void_reason": "Wrong."}
+    invoices.judge(row, voided, NOW)
+    assert (voided["status"], voided["balance"], voided["voided_at"]) == ("void", "0.00", NOW)
+
+
+@pytest.mark.parametrize("origin", ["quote_id", "contract_id", "replaces_invoice_id"])
+def test_an_invoice_that_was_made_of_something_stays_with_its_client(origin: str) -> None:
+    row = {**invoice(), origin: "o"}
+    invoices.judge(row, {**row, "notes": "Thanks."}, NOW)
+    with pytest.raises(Conflict) as refused:
+        invoices.judge(row, {**row, "client_id": "d"}, NOW)
+    assert refused.value.code == "invoice-immutable"
+    invoices.judge(invoice(), {**invoice(), "client_id": "d"}, NOW)
 
 
 def test_a_quote_is_decided_in_time_and_as_it_was_read() -> None:

@@ -14,6 +14,7 @@ from opsfield.ops.v1.clients_pb2 import Client
 from opsfield.ops.v1.contacts_pb2 import Contact
 from opsfield.ops.v1.tickets_pb2 import Ticket
 from services.ops.tests.client import Ops
+from services.ops.tests.policies import policy
 from tests.callers import refused
 
 NO_ONE = "01890000-0000-7000-8000-000000000000"
@@ -88,6 +89,31 @@ async def test_kinds_with_a_way_of_their_own_are_created_one_by_one(ops: Ops) ->
     alert = Alert(source="import", rule="disk", title="Disk full", client_id=acme.id)
     first, again = await create(ops, "alerts", alert, alert)
     assert first.id == again.id
+
+
+async def test_a_policy_that_is_refused_leaves_the_default_alone(ops: Ops) -> None:
+    standard = await ops.create(policy("Standard", is_default=True))
+    refused_one, other = await create(
+        ops, "sla-policies", policy("STANDARD", is_default=True), policy("Other", client_id=NO_ONE, is_default=False)
+    )
+    assert (refused_one.problem.code, other.problem.code) == ("already-exists", "validation-failed")
+    assert await ops.get(standard) == standard
+    assert (await ops.create_ticket(await ops.create_client())).sla_policy_id == standard.id
+
+
+async def test_a_policy_among_many_becomes_the_default(ops: Ops) -> None:
+    standard = await ops.create(policy("Standard", is_default=True))
+    newer, refused_one, plain = await create(
+        ops,
+        "sla-policies",
+        policy("Newer", is_default=True),
+        policy("newer", is_default=True),
+        policy("Plain"),
+    )
+    assert [each.problem.code for each in (newer, refused_one, plain)] == ["", "already-exists", ""]
+    page = await ops.page("SlaPolicies", is_default=True)
+    assert [each.id for each in page.data] == [newer.id]
+    assert (await ops.get(standard)).version == 2
 
 
 async def test_a_repeated_call_gets_the_first_answer(ops: Ops) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kit.errors import Conflict, IllegalTransition, Invalid
-from services.ops.change.changes.rules import approve, judge, reject
+from services.ops.change.changes.rules import approve, judge, note_editor, reject
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -45,6 +45,7 @@ def change(status: str = "draft", **fields: Any) -> dict[str, Any]:
         "planned_start": NOW - HOUR,
         "planned_end": NOW + HOUR,
         "requested_by": "ada",
+        "edited_by": [],
         "approvals": [],
         "actual_start": None,
         "actual_end": None,
@@ -121,6 +122,24 @@ def test_whoever_asks_for_a_normal_change_does_not_approve_it() -> None:
     assert approved(change("submitted", type="emergency"), "ada")["status"] == "approved"
 
 
+def edited(before: dict[str, Any], by: str = "bob", **fields: Any) -> dict[str, Any]:
+    """The change after someone set some of its fields."""
+    after = changed(before, **fields)
+    note_editor(before, after, by=by)
+    return after
+
+
+def test_nobody_approves_what_they_have_edited_or_submitted() -> None:
+    submitted = edited(edited(change(), "bob", plan="Other."), "cem", status="submitted")
+    assert submitted["edited_by"] == ["bob", "cem"]
+    for by in ("ada", "bob", "cem"):
+        with pytest.raises(Conflict) as refused:
+            approved(submitted, by)
+        assert refused.value.code == "own-change"
+    assert approved(submitted, "eve")["status"] == "approved"
+    assert approved({**submitted, "type": "emergency"}, "bob")["status"] == "approved"
+
+
 @pytest.mark.parametrize("status", [state for state in STATES if state != "submitted"])
 def test_only_what_is_submitted_is_decided_about(status: str) -> None:
     with pytest.raises(Conflict) as not_approved:
@@ -160,6 +179,13 @@ EDITS: list[dict[str, Any]] = [
 def test_an_edit_of_what_is_approved_makes_it_a_draft(status: str, edit: dict[str, Any]) -> None:
     after = changed(change(status, approvals=[APPROVAL]), **edit)
     assert (after["status"], after["approvals"]) == ("draft", [{**APPROVAL, "voided_at": NOW.isoformat()}])
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: next(iter(edit)))
+def test_an_edit_of_what_is_approved_is_noted_once(edit: dict[str, Any]) -> None:
+    once = edited(change(), **edit)
+    assert edited(once, plan="And again.")["edited_by"] == ["bob"]
+    assert edited(change(), title="Other", test_plan="Look.")["edited_by"] == []
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: next(iter(edit)))

@@ -122,6 +122,18 @@ async def test_the_approvals_of_one_person_at_once_count_once(ops: Ops) -> None:
     assert (await ops.get(change)).status == Change.SUBMITTED
 
 
+async def test_who_edits_or_submits_a_change_does_not_approve_it(ops: Ops) -> None:
+    bob, cem = [ops.of(ops.principal.workspace_id, subject=each) for each in ("bob", "cem")]
+    change = await plan(ops)
+    await bob.patch(change, plan="Drop everything.")
+    edited = await cem.patch(change, status=Change.SUBMITTED)
+    assert (edited.requested_by, list(edited.edited_by)) == ("ada", ["bob", "cem"])
+    for each in ("ada", "bob", "cem"):
+        async with refused(409, "own-change"):
+            await approve(ops, change, each)
+    assert (await approve(ops, change, "eve")).status == Change.APPROVED
+
+
 async def test_an_edit_voids_what_was_approved(ops: Ops) -> None:
     change = await plan(ops, "scheduled")
     edited = await ops.patch(change, plan="Another way.")

@@ -14,6 +14,7 @@ from kit.errors import Forbidden
 from kit.identity import Principal
 from kit.unit_of_work import unit_of_work
 from opsfield.ops.v1.contacts_pb2 import Contact
+from opsfield.ops.v1.contracts_pb2 import Contract
 from opsfield.ops.v1.invoices_pb2 import Invoice
 from opsfield.ops.v1.knowledge_articles_pb2 import KnowledgeArticle
 from opsfield.ops.v1.payments_pb2 import Payment
@@ -92,6 +93,20 @@ async def test_what_is_not_for_clients_cannot_be_read_at_all(two: Two, database:
         async with database.read(two.call()) as session:
             await session.fetch(f"SELECT * FROM {table}")
     assert refusal.value.code == "client-scope"
+
+
+async def test_of_contracts_the_own_clients_promise_can_be_read_and_nothing_else(
+    two: Two, database: Database, ops: Ops
+) -> None:
+    for client_id in (two.own, two.other):
+        await billed(ops).create(Contract(client_id=client_id, name="Care", starts_on="2026-01-01"))
+    async with database.read(two.call()) as session:
+        found = await session.fetch("SELECT client_id, sla_policy_id FROM contracts")
+        assert [row["client_id"] for row in found] == [two.own]
+    for column in ("name", "total", "hourly_rate", "lines", "search"):
+        with pytest.raises(Forbidden):
+            async with database.read(two.call()) as session:
+                await session.fetch(f"SELECT {column} FROM contracts")
 
 
 @pytest.mark.parametrize("table", ["tickets", "quotes", "invoices", "payments"])

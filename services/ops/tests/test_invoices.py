@@ -16,7 +16,7 @@ from opsfield.ops.v1.invoices_pb2 import Invoice, InvoiceLine, IssueInvoiceReque
 from opsfield.ops.v1.payments_pb2 import Payment
 from services.ops.billing.invoices.handlers import InvoiceHandlers
 from services.ops.billing.invoices.kind import INVOICES
-from services.ops.tests.billing import billed, draft, issued, line
+from services.ops.tests.billing import billed, draft, issued, line, sent_quote
 from services.ops.tests.client import Ops
 from tests.callers import refused
 
@@ -70,6 +70,25 @@ async def test_what_cannot_be_issued(ops: Ops) -> None:
 async def test_an_invoice_over_nothing_is_paid_at_once(ops: Ops) -> None:
     invoice = await issued(ops, line("1", "5", discount_percent="100"))
     assert (invoice.status, invoice.total, invoice.number) == (Invoice.PAID, "0.00", "INV-000001")
+
+
+async def test_an_invoice_over_nothing_can_be_voided_and_reissued(ops: Ops) -> None:
+    client = await ops.create_client(currency="EUR")
+    wrong = [await issued(ops, line("1", "5", discount_percent="100"), client=client) for _ in range(3)]
+    for status in (Invoice.DRAFT, Invoice.ISSUED, Invoice.OVERDUE):
+        async with refused(409, "illegal-transition"):
+            await billed(ops).patch(wrong[0], status=status)
+    async with refused(422, path="voidReason"):
+        await billed(ops).patch(wrong[0], status=Invoice.VOID)
+    voided = await billed(ops).patch(wrong[0], status=Invoice.VOID, void_reason="The discount was a slip.")
+    assert (voided.status, voided.number, voided.balance) == (Invoice.VOID, "INV-000001", "0.00")
+    assert voided.voided_at == voided.updated_at
+    assert (await billed(ops).act("void", wrong[1], reason="The discount was a slip.")).status == Invoice.VOID
+    copy = await billed(ops).act("reissue", wrong[2], reason="The discount was a slip.")
+    assert (copy.status, copy.replaces_invoice_id) == (Invoice.DRAFT, wrong[2].id)
+    assert (await billed(ops).get(wrong[2])).status == Invoice.VOID
+    await billed(ops).patch(copy, lines=[line("1", "5")])
+    assert (await billed(ops).act("issue", copy)).number == "INV-000004"
 
 
 async def test_numbers_of_invoices_issued_at_once_have_no_gaps(ops: Ops) -> None:
@@ -190,6 +209,23 @@ async def test_reissuing_voids_and_copies(ops: Ops) -> None:
     async with refused(409, "illegal-transition"):
         await billed(ops).act("reissue", copy, reason="A draft.")
     assert (await billed(ops).act("issue", copy)).number == "INV-000002"
+
+
+async def test_a_draft_that_was_made_of_something_stays_with_its_client(ops: Ops) -> None:
+    client, other = [await ops.create_client(name, currency="EUR") for name in ("Acme", "Other")]
+    quote = await sent_quote(ops, client)
+    await billed(ops).act("accept", quote, terms_digest=quote.terms_digest, accepted_by="Jo")
+    [of_quote] = (await billed(ops).page("Invoices")).data
+    of_invoice = await billed(ops).act("reissue", await issued(ops, line("1", "5"), client=client), reason="Wrong.")
+    for invoice in (of_quote, of_invoice):
+        async with refused(409, "invoice-immutable"):
+            await billed(ops).patch(invoice, client_id=other.id)
+        invoice.client_id = other.id
+        async with refused(409, "invoice-immutable"):
+            await billed(ops).replace(invoice)
+        assert (await billed(ops).patch(invoice, client_id=client.id, notes="Thanks.")).notes == "Thanks."
+    by_hand = await draft(ops, line("1", "5"), client=client)
+    assert (await billed(ops).patch(by_hand, client_id=other.id)).client_id == other.id
 
 
 async def test_acknowledging_is_noted_once(ops: Ops) -> None:

@@ -6,11 +6,19 @@ from typing import Any
 import asyncpg
 import pytest
 
+from devstack.stack import Stack
 from kit.errors import Problem
 from opsfield.ops.v1.invoices_pb2 import Invoice
 from opsfield.ops.v1.payments_pb2 import Payment
+from opsfield.ops.v1.portal_invoices_pb2 import (
+    AttachPortalPaymentRequest,
+    BeginPortalPaymentRequest,
+    SettlePortalPaymentRequest,
+    WithdrawPortalPaymentRequest,
+)
 from services.ops.tests.billing import billed, draft, issued, line
 from services.ops.tests.client import Ops
+from services.ops.tests.portal import as_person
 from tests.callers import refused
 
 NOBODY = "0197a0c2-5f5e-7b4c-9d8e-0123456789ab"
@@ -147,3 +155,63 @@ async def test_what_was_received_is_kept(
     for change in ("amount = 9", "deleted_at = now()", "status = 'failed'", "refunds = '[]', amount_refunded = -1"):
         with pytest.raises(asyncpg.PostgresError):
             await admin.execute(f"UPDATE payments SET {change} WHERE id = '{payment.id}'")
+
+
+@pytest.fixture
+def person(ops: Ops, stack: Stack, invoice: Invoice) -> Ops:
+    """Of the invoice's client."""
+    return as_person(ops, stack, invoice.client_id)
+
+
+async def begun(person: Ops, invoice: Invoice, provider_payment_id: str | None) -> Payment:
+    """A payment over 40.00 begun in the portal, which a provider knows by that id."""
+    payment = await person.call("BeginPortalPayment", BeginPortalPaymentRequest(invoice_id=invoice.id, amount="40"))
+    if provider_payment_id is not None:
+        known: dict[str, Any] = {"provider": "stripe", "provider_payment_id": provider_payment_id}
+        await person.call("AttachPortalPayment", AttachPortalPaymentRequest(id=payment.id, **known))
+    found: Payment = await billed(person.of(person.principal.workspace_id)).get(Payment(id=payment.id))
+    return found
+
+
+async def test_what_can_still_be_paid_at_a_provider_is_neither_failed_nor_deleted_nor_changed(
+    ops: Ops, person: Ops, invoice: Invoice
+) -> None:
+    payment = await begun(person, invoice, "pi_1")
+    clerk = billed(ops)
+    refusals = (
+        lambda: clerk.delete(payment),
+        lambda: clerk.patch(payment, status=Payment.FAILED, failure_reason="Not wanted."),
+        lambda: clerk.patch(payment, "provider", "provider_payment_id", "reference", status=Payment.FAILED),
+        lambda: clerk.replace(Payment(id=payment.id, invoice_id=invoice.id, amount="40", status=Payment.FAILED)),
+        lambda: clerk.replace(Payment(id=payment.id, invoice_id=invoice.id, amount="40")),
+        lambda: clerk.patch(payment, "provider", "provider_payment_id"),
+        lambda: clerk.patch(payment, provider_payment_id="pi_2"),
+        lambda: clerk.patch(payment, "reference"),
+        lambda: clerk.patch(payment, amount="39"),
+    )
+    for attempt in refusals:
+        with pytest.raises(Problem) as problem:
+            await attempt()
+        assert (problem.value.status, problem.value.code) == (409, "payment-at-provider")
+        assert f"POST /api/v1/portal/payments/{payment.id}/withdraw" in problem.value.detail
+    assert await clerk.get(payment) == payment, "what is refused changes nothing"
+    payment = await clerk.patch(payment, method=Payment.DIRECT_DEBIT, amount="40.0")
+    assert (payment.method, payment.amount) == (Payment.DIRECT_DEBIT, "40.00")
+    said = SettlePortalPaymentRequest(id=payment.id, provider="stripe", provider_payment_id="pi_1", amount="40.00",
+                                      currency="EUR", outcome=SettlePortalPaymentRequest.SUCCEEDED)  # fmt: skip
+    await person.call("SettlePortalPayment", said)
+    assert await books(ops, invoice) == (Invoice.PARTIALLY_PAID, "40.00", "60.00")
+
+
+async def test_what_is_withdrawn_or_paid_elsewhere_than_at_a_provider_is_the_bookkeepers_again(
+    ops: Ops, person: Ops, invoice: Invoice
+) -> None:
+    withdrawn = await begun(person, invoice, "pi_1")
+    await person.call("WithdrawPortalPayment", WithdrawPortalPaymentRequest(id=withdrawn.id))
+    await billed(ops).delete(withdrawn)
+    by_transfer = await begun(person, invoice, None)
+    assert (await billed(ops).patch(by_transfer, status=Payment.FAILED)).status == Payment.FAILED
+    recorded = await pay(ops, invoice, "5", Payment.PENDING, provider="stripe", provider_payment_id="pi_2")
+    await billed(ops).delete(recorded)
+    taken = await begun(person, invoice, "pi_3")
+    assert (await billed(ops).patch(taken, status=Payment.SUCCEEDED)).status == Payment.SUCCEEDED

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kit.errors import Conflict, IllegalTransition, Invalid
+from services.ops.billing.payments.rules import portal_reference
 from services.ops.portal import rules
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_a_rejection_is_in_time_and_of_what_was_read(changed: dict[str, Any], co
 
 def test_a_payment_is_known_by_its_reference() -> None:
     payment_id = "0193a4a4-7d2b-7000-8000-0000003f9a2c"
-    payment = {"id": payment_id, "status": "pending", "reference": rules.reference("INV-000317", payment_id)}
+    payment = {"id": payment_id, "status": "pending", "reference": portal_reference("INV-000317", payment_id)}
     assert payment["reference"] == "INV-000317-3F9A2C"
     rules.withdraw(payment)
     assert payment["status"] == "failed"

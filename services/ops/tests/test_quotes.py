@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from kit import clock
@@ -138,6 +139,31 @@ async def test_a_revision_takes_the_place_of_the_quote(ops: Ops, sent: Quote) ->
         await billed(ops).act("revise", sent)
     async with refused(409, "illegal-transition"):
         await billed(ops).act("revise", revised)
+
+
+async def test_a_revision_that_is_deleted_leaves_the_quote_to_be_revised_again(
+    ops: Ops, sent: Quote, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    revised = await billed(ops).act("revise", sent)
+    superseded = await billed(ops).get(sent)
+    async with refused(412, "version-stale"):
+        await billed(ops).delete(revised, if_match="7")
+    await billed(ops).delete(revised)
+    old = await billed(ops).get(sent)
+    assert (old.status, old.HasField("superseded_by_id")) == (Quote.EXPIRED, False)
+    assert (old.version, old.terms_digest) == (superseded.version + 1, sent.terms_digest)
+    audited = await admin.fetch("SELECT resource_id, version FROM audit_entries WHERE operation LIKE '%DeleteQuote' "
+                                "AND workspace_id = $1", ops.principal.workspace_id)  # fmt: skip
+    assert {tuple(each) for each in audited} == {(revised.id, 2), (sent.id, old.version)}
+    async with refused(409, "quote-expired"):
+        await accept(ops, sent)
+    again = await billed(ops).act("revise", sent)
+    assert (again.status, (await billed(ops).get(sent)).superseded_by_id) == (Quote.DRAFT, again.id)
+    await billed(ops).patch(again, valid_until=TODAY.isoformat())
+    await billed(ops).act("send", again)
+    async with refused(409, "quote-not-draft"):
+        await billed(ops).delete(again)
+    assert (await billed(ops).get(sent)).superseded_by_id == again.id
 
 
 async def test_quotes_expire_after_their_last_day(ops: Ops, sent: Quote, workspace: str, database: Database) -> None:

@@ -14,7 +14,15 @@ MONDAY = {"day": "monday", "opens": "09:00", "closes": "17:00"}
 
 def policy(**fields: Any) -> dict[str, Any]:
     calendar = {"time_zone": "UTC", "windows": [MONDAY], "holidays": [], "always_open": False}
-    row = {"calendar": calendar, "targets": [], "pause_states": [], "never_pauses": False, **fields}
+    row = {
+        "calendar": calendar,
+        "targets": [],
+        "pause_states": [],
+        "never_pauses": False,
+        "is_default": False,
+        "client_id": None,
+        **fields,
+    }
     judge(None, row, NOW)
     return row
 
@@ -114,3 +122,9 @@ def test_everything_wrong_is_told_at_once() -> None:
         "calendar.holidays[1].date",
         "pauseStates[0]",
     ]
+
+
+def test_the_default_is_not_one_clients() -> None:
+    assert paths(is_default=True, client_id="c") == ["isDefault"]
+    assert policy(is_default=True)["is_default"]
+    assert policy(client_id="c")["client_id"] == "c"

@@ -108,8 +108,8 @@ async def test_no_other_policy_shows_more_to_anyone_but_the_relay(
 # What goes with any change: a key, events, an audit record. None of it can be read by a client's people.
 WRITTEN_WITH_CHANGES = {"idempotency_keys", "outbox", "audit_entries"}
 OF_CLIENTS = {
-    "ops": {"changes", "clients", "contacts", "invoices", "knowledge_articles", "payments", "quotes", "sla_policies",
-            "sla_policy_versions", "ticket_comments", "tickets"},
+    "ops": {"changes", "clients", "contacts", "contracts", "invoices", "knowledge_articles", "payments", "quotes",
+            "sla_policies", "sla_policy_versions", "ticket_comments", "tickets"},
     "portal": {"sessions"},
 }  # fmt: skip
 

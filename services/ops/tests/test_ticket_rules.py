@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kit.errors import Conflict, IllegalTransition, Invalid
-from services.ops.service_desk.tickets.rules import escalate, judge, resolve
+from services.ops.service_desk.tickets.rules import check_move, escalate, judge, resolve
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
@@ -154,3 +154,26 @@ def test_what_is_resolved_cannot_be_resolved_again() -> None:
     with pytest.raises(Conflict) as refused:
         resolve(ticket("resolved"), resolution="Once more.")
     assert refused.value.code == "ticket-done"
+
+
+TIES: dict[str, dict[str, Any]] = {
+    "public comments": {"commented": True},
+    "time entries": {"total_minutes": 5},
+    "linked assets": {"asset_ids": ["a"]},
+    "linked alerts": {"alert_ids": ["a"]},
+    "a merge": {"took_over": True},
+}
+
+
+@pytest.mark.parametrize("tied", TIES)
+def test_a_ticket_of_which_something_came_stays_with_its_client(tied: str) -> None:
+    fresh = {"total_minutes": 0, "asset_ids": [], "alert_ids": [], "merged_into_id": None}
+
+    def move(*, commented: bool = False, took_over: bool = False, **fields: Any) -> None:
+        check_move({**fresh, **fields}, commented=commented, took_over=took_over)
+
+    move()
+    with pytest.raises(Conflict) as refused:
+        move(**TIES[tied])
+    assert refused.value.code == "client-fixed"
+    assert refused.value.detail.startswith(f"The ticket has {tied}, so")

@@ -97,7 +97,10 @@ class ActionHandlers:
         payment = await self._ops.read("GetPortalPayment", asked, work.call)
         if payment.status == Payment.PENDING and payment.provider in self._providers:
             # First where the money would come from: once it is withdrawn here, none may come.
-            await self._providers[payment.provider].cancel(work.call.workspace_id, payment)
+            try:
+                await self._providers[payment.provider].cancel(work.call.workspace_id, payment)
+            except Refused as refusal:
+                raise refusal.problem from refusal
         return await self._do("WithdrawPortalPayment", request, work)
 
     async def _do(self, rpc: str, request: Any, work: UnitOfWork) -> Any:

@@ -46,7 +46,8 @@ class Provider(Protocol):
         ...
 
     async def cancel(self, workspace_id: str, payment: PortalPayment) -> None:
-        """Take no money for it any more. Raises Conflict `payment-received` when it was taken, Unavailable."""
+        """Take no money for it any more. Raises Conflict `payment-received` when it was taken, Refused when it knows
+        nobody or no such payment, Unavailable."""
         ...
 
 

@@ -37,10 +37,31 @@ class StripeEventHandlers:
             # Known by what it says, not by the bytes it came in: Stripe may tell it again in others.
             await self._ops.do("SettlePortalPayment", asked, work.call)
         except NotFound:
-            # The account may be used for other things, too.
-            log.info("stripe told of a payment that is none of ours", payment=asked.id)
+            _tell_of_unknown(asked, work.call.workspace_id)
             return StripeReceipt()
         return StripeReceipt(payment_id=asked.id)
+
+
+def _tell_of_unknown(asked: SettlePortalPaymentRequest, workspace_id: str) -> None:
+    """There is no such payment here, though the intent was made for this workspace."""
+    intent = asked.provider_payment_id
+    if asked.outcome == SettlePortalPaymentRequest.SUCCEEDED:
+        # A client has paid, and no books say so.
+        log.error(
+            "stripe has taken money for a payment that is unknown here",
+            workspace=workspace_id,
+            payment=asked.id,
+            intent=intent,
+            amount=asked.amount,
+            currency=asked.currency,
+        )
+    else:
+        log.info(
+            "stripe has cancelled a payment that is unknown here",
+            workspace=workspace_id,
+            payment=asked.id,
+            intent=intent,
+        )
 
 
 def _settlement(event: dict[str, Any], workspace_id: str) -> SettlePortalPaymentRequest | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devstack.stack import Stack
 from kit.errors import Problem
 from kit.identity import Principal
 from kit.signatures import TOLERANCE, sign_timed
@@ -15,7 +16,7 @@ from opsfield.common.v1.raw_body_pb2 import RawBody
 from opsfield.ops.v1 import portal_invoices_pb2
 from opsfield.ops.v1.contacts_pb2 import Contact
 from opsfield.ops.v1.invoices_pb2 import Invoice
-from opsfield.ops.v1.payments_pb2 import Payment
+from opsfield.ops.v1.payments_pb2 import DeletePaymentRequest, Payment, UpdatePaymentRequest
 from opsfield.platform.v1.secrets_pb2 import SetWorkspaceSecretRequest
 from opsfield.platform.v1.settings_pb2 import Portal, ReplaceWorkspaceSettingsRequest, WorkspaceSettings
 from opsfield.portal.v1 import actions_pb2 as pb2
@@ -188,10 +189,52 @@ async def test_withdrawing_cancels_at_stripe_first(
     await tell(staff, event(canceled, "payment_intent.canceled"))
 
     paid = await person.call("BeginPortalPayment", beginning(invoice))
+    unknown = {"type": "invalid_request_error", "message": "Invalid API Key provided"}
+    account.fails += [(401, unknown)] * 2
+    async with refused(409, "provider-refused"):
+        await person.call("WithdrawPortalPayment", portal_invoices_pb2.WithdrawPortalPaymentRequest(id=paid.payment.id))
     account.paid(paid.payment.provider_payment_id)
     async with refused(409, "payment-received"):
         await person.call("WithdrawPortalPayment", portal_invoices_pb2.WithdrawPortalPaymentRequest(id=paid.payment.id))
     assert (await payment_of(person, paid.payment.id)).status == Payment.PENDING
+
+
+async def test_the_bookkeeper_too_withdraws_what_can_still_be_paid_at_stripe(
+    staff: Provider, person: Caller, invoice: Invoice, account: FakeStripe
+) -> None:
+    begun = (await person.call("BeginPortalPayment", beginning(invoice))).payment
+    failing = UpdatePaymentRequest(id=begun.id, payment=Payment(status=Payment.FAILED))
+    failing.update_mask.paths.append("status")
+    for name, request in (("UpdatePayment", failing), ("DeletePayment", DeletePaymentRequest(id=begun.id))):
+        async with refused(409, "payment-at-provider"):
+            await staff.ops.call(name, request)
+    withdrawing = portal_invoices_pb2.WithdrawPortalPaymentRequest(id=begun.id)
+    assert (await staff.portal.call("WithdrawPortalPayment", withdrawing)).status == Payment.FAILED
+    assert account.intents[begun.provider_payment_id]["status"] == "canceled"
+    await staff.ops.call("DeletePayment", DeletePaymentRequest(id=begun.id))
+    assert await balance(person, invoice) == "100.00"
+
+
+async def test_money_for_a_payment_that_is_unknown_is_told_the_operator(
+    staff: Provider, person: Caller, invoice: Invoice, account: FakeStripe, stack: Stack
+) -> None:
+    begun = (await person.call("BeginPortalPayment", beginning(invoice))).payment
+    account.paid(begun.provider_payment_id)
+    honest = account.intents[begun.provider_payment_id]
+    taken, cancelled, foreign = [str(uuid.uuid4()) for _ in range(3)]
+
+    def of(payment_id: str, **metadata: str) -> dict[str, Any]:
+        return {**honest, "metadata": {**honest["metadata"], "payment_id": payment_id, **metadata}}
+
+    await tell(staff, event(of(taken)))
+    await tell(staff, event(of(cancelled), "payment_intent.canceled"))
+    await tell(staff, event(of(foreign, workspace_id="other")))
+    log = stack.layout.log("portal").read_text().splitlines()
+    [told] = [line for line in log if taken in line]
+    assert "[error" in told
+    assert all(each in told for each in (honest["id"], "100.00", "EUR", honest["metadata"]["workspace_id"]))
+    assert ["[info" in line for line in log if cancelled in line] == [True]
+    assert [line for line in log if foreign in line] == [], "what is another workspace's is told there"
 
 
 async def test_what_stripe_refuses_holds_nothing_of_the_balance(

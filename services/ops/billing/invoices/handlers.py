@@ -58,4 +58,6 @@ class InvoiceHandlers(DocumentHandlers):
 
     async def _refuse_pending(self, work: UnitOfWork, invoice_id: str) -> None:
         if (await store.received(work, invoice_id)).pending:
-            raise Conflict("A payment on the invoice is pending; wait for it, or fail it.", code="payment-pending")
+            raise Conflict(
+                "A payment on the invoice is pending; wait for it, withdraw or fail it.", code="payment-pending"
+            )

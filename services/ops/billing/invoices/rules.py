@@ -24,7 +24,8 @@ LIFECYCLE = Lifecycle(
         "draft": states("issued void"),
         "issued": states("void"),
         "partially_paid": states(""),
-        "paid": states(""),
+        # An invoice over nothing, which is paid at once.
+        "paid": states("void"),
         "overdue": states("void"),
         "void": states(""),
     },
@@ -46,19 +47,23 @@ BOOKED = Lifecycle(
 PAYABLE = states("issued partially_paid overdue")
 # All that may change once it is issued.
 _CHANGES = states("status amount_paid balance overdue_since acknowledged_at acknowledged_by voided_at void_reason")
+# What a draft was made of, where no caller has written it.
+_ORIGINS = ("quote_id", "contract_id", "replaces_invoice_id")
 
 
 def judge(before: Invoice | None, after: Invoice, now: datetime) -> None:
     """Refuse what an invoice may not become; price its lines; work out balance and state. Raises IllegalTransition,
     Invalid, and Conflict (`invoice-immutable`, `invoice-paid`)."""
     was = before["status"] if before else None
-    _check_move(was, after["status"])
+    _check_move(before, after["status"])
     if before and after["currency"] is None:
         after["currency"] = before["currency"]
     price(after)
     if before and was != "draft":
         _refuse_changes(before, after)
     else:
+        if before:
+            _refuse_another_client(before, after)
         after["amount_paid"] = money.written(money.ZERO, after["currency"])
     if after["status"] == "issued" and was == "draft":
         _issued(after, now)
@@ -124,12 +129,13 @@ def due_date(issued_on: str, payment_days: int) -> str:
     return (date.fromisoformat(issued_on) + timedelta(days=payment_days)).isoformat()
 
 
-def _check_move(before: str | None, after: str) -> None:
-    if before in ("partially_paid", "paid") and after != before:
+def _check_move(before: Invoice | None, status: str) -> None:
+    was = before["status"] if before else None
+    if before and status != was and Decimal(before["amount_paid"]):
         raise IllegalTransition(
-            f"An invoice cannot go from {before} to {after}; legal: nothing, its payments decide what it is."
+            f"An invoice cannot go from {was} to {status}; legal: nothing, its payments decide what it is."
         )
-    LIFECYCLE.check(before, after)
+    LIFECYCLE.check(was, status)
 
 
 def _move(invoice: Invoice, status: str) -> None:
@@ -146,6 +152,14 @@ def _refuse_changes(before: Invoice, after: Invoice) -> None:
     if changed:
         names = ", ".join(sorted(changed))
         raise Conflict(f"The invoice is issued and no longer changes: {names}.", code="invoice-immutable")
+
+
+def _refuse_another_client(before: Invoice, after: Invoice) -> None:
+    if after["client_id"] != before["client_id"] and any(before[name] for name in _ORIGINS):
+        raise Conflict(
+            "The invoice was made of a quote, a contract or another invoice, and stays that client's: client_id.",
+            code="invoice-immutable",
+        )
 
 
 def _issued(invoice: Invoice, now: datetime) -> None:

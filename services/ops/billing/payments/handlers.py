@@ -55,6 +55,14 @@ class PaymentHandlers(ResourceHandlers):
             raise Invalid.fields(FieldError("currency", f"must be the invoice's, {invoice['currency']}"))
         return await super().insert(work, row)
 
+    async def edit(self, work: UnitOfWork, resource_id: str, apply: Callable[[Row], None]) -> Message:
+        def by_hand(payment: Row) -> None:
+            before = dict(payment)
+            apply(payment)
+            rules.check_by_hand(before, payment)
+
+        return await self.change(work, resource_id, by_hand)
+
     async def change(self, work: UnitOfWork, resource_id: str, apply: Callable[[Row], None]) -> Message:
         await self._lock_invoice_of(work, resource_id)
         return await super().change(work, resource_id, apply)
@@ -76,6 +84,7 @@ class PaymentHandlers(ResourceHandlers):
         await self._invoices.book(work, after["invoice_id"])
 
     async def before_delete(self, work: UnitOfWork, row: Row) -> None:
+        rules.check_by_hand(row, None)
         if row["status"] in rules.RECEIVED:
             raise Conflict(
                 f"A payment that is {row['status']} is kept; money is given back by a refund.", code="payment-kept"

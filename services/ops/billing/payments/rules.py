@@ -24,6 +24,8 @@ RECEIVED = states("succeeded refunded")
 # Whatever its state: another invoice or currency would be another payment.
 _NEVER_CHANGES = ("invoice_id", "currency")
 _KEPT_ONCE_RECEIVED = ("amount", "provider", "provider_payment_id", "received_on")
+# What the provider's word of a payment is held against.
+_KEPT_AT_PROVIDER = ("provider", "provider_payment_id", "reference")
 
 
 def judge(before: Payment | None, after: Payment, now: datetime) -> None:
@@ -70,6 +72,36 @@ def refund(payment: Payment, *, amount: str, reason: str, by: str, now: datetime
     payment["refunds"] = [*payment["refunds"], entry]
     if refunded == left:
         payment["status"] = "refunded"
+
+
+def check_by_hand(before: Payment, after: Payment | None) -> None:
+    """Refuse what the books' keeper may not make of it (None: it is deleted). Raises Conflict `payment-at-provider`
+    while the client can still pay it at a provider, whose word of it would find no such payment then."""
+    if before["status"] != "pending" or before["provider_payment_id"] is None or not is_of_portal(before):
+        return
+    if (
+        after is None
+        or after["status"] == "failed"
+        or Decimal(after["amount"]) != Decimal(before["amount"])
+        or any(after[name] != before[name] for name in _KEPT_AT_PROVIDER)
+    ):
+        raise Conflict(
+            f"The payment was begun in the portal and can still be paid at {before['provider']}: it is neither failed "
+            "nor deleted, and keeps its amount, provider and reference. Withdraw it by "
+            f"POST /api/v1/portal/payments/{before['id']}/withdraw, which cancels it there first.",
+            code="payment-at-provider",
+        )
+
+
+def portal_reference(invoice_number: str, payment_id: str) -> str:
+    """What a transfer says that is begun in the portal: `INV-000317-3F9A2C`. The end of the id tells two payments of
+    one invoice apart."""
+    return f"{invoice_number}-{payment_id[-6:].upper()}"
+
+
+def is_of_portal(payment: Payment) -> bool:
+    """Whether it was begun in the portal: nobody else's reference is made of the payment's id."""
+    return str(payment["reference"] or "").endswith(f"-{payment['id'][-6:].upper()}")
 
 
 def committed(payment: Payment) -> Decimal:

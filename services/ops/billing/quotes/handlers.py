@@ -9,7 +9,7 @@ from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import quotes_pb2
 from services.ops.billing.handlers import DocumentHandlers
 from services.ops.billing.invoices.handlers import InvoiceHandlers
-from services.ops.billing.quotes import rules
+from services.ops.billing.quotes import rules, store
 
 
 class QuoteHandlers(DocumentHandlers):
@@ -45,3 +45,8 @@ class QuoteHandlers(DocumentHandlers):
     async def follow(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         if after["status"] == "accepted" and before and before["status"] != "accepted":
             await self._invoices.insert(work, rules.invoice_of(after))
+
+    async def before_delete(self, work: UnitOfWork, row: Row) -> None:
+        await super().before_delete(work, row)
+        if old := await store.lock_superseded(work, row["id"]):
+            await self.amend(work, old, rules.stand_alone)

@@ -85,6 +85,11 @@ def supersede(quote: Quote, *, by_id: str) -> None:
         quote["status"] = "expired"
 
 
+def stand_alone(quote: Quote) -> None:
+    """What was to take its place is deleted. One that has expired stays so; it can be revised again."""
+    quote["superseded_by_id"] = None
+
+
 def check_revisable(quote: Quote) -> None:
     """Raises IllegalTransition for a draft, Conflict for a quote that is accepted or has been revised already."""
     if quote["status"] == "draft":

@@ -11,6 +11,7 @@ from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1.changes_pb2 import ApproveChangeRequest, RejectChangeRequest
 from services.ops.change.changes import rules
 from services.ops.change.changes.store import ChangeStore
+from services.ops.directory.belonging import check_assets
 
 
 class ChangeHandlers(ResourceHandlers):
@@ -40,8 +41,10 @@ class ChangeHandlers(ResourceHandlers):
     async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         if before is None:
             after["requested_by"] = work.call.principal.subject
+        else:
+            rules.note_editor(before, after, by=work.call.principal.subject)
         if after["client_id"] and (before is None or _differ(before, after, "client_id", "asset_ids")):
-            await self._check_clients(work, after)
+            await check_assets(work, after["client_id"], after["asset_ids"])
         if before is None or before["status"] == after["status"]:
             return
         if before["status"] == "draft" and after["type"] == "standard":
@@ -51,17 +54,6 @@ class ChangeHandlers(ResourceHandlers):
 
     async def before_delete(self, work: UnitOfWork, row: Row) -> None:
         rules.check_deletion(row)
-
-    async def _check_clients(self, work: UnitOfWork, after: Row) -> None:
-        foreign = await self._others.foreign_assets(work, after["client_id"], after["asset_ids"])
-        if foreign:
-            raise Invalid.fields(
-                *(
-                    FieldError(f"assetIds[{index}]", "belongs to another client")
-                    for index, each in enumerate(after["asset_ids"])
-                    if each in foreign
-                )
-            )
 
     async def _check_runbook(self, work: UnitOfWork, after: Row) -> None:
         if not await self._others.holds_published_runbook(work, after["runbook_id"]):

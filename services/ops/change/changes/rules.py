@@ -44,12 +44,20 @@ def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -
         enter(after, now)
 
 
+def note_editor(before: dict[str, Any], after: dict[str, Any], *, by: str) -> None:
+    """Note who edits what is approved, or asks for the approval: they do not give it."""
+    is_edited = any(before[name] != after[name] for name in (*APPROVED_FIELDS, *WINDOW))
+    is_submitted = before["status"] == "draft" and after["status"] != "draft"
+    if (is_edited or is_submitted) and by not in after["edited_by"]:
+        after["edited_by"] = [*after["edited_by"], by]
+
+
 def approve(change: dict[str, Any], *, by: str, comment: str | None, now: datetime) -> None:
     """Add a person's approval; the last one needed makes the change approved. Raises Conflict with the codes
     `not-submitted`, `own-change`, `already-approved`."""
     _must_be_submitted(change)
-    if change["type"] == "normal" and change["requested_by"] == by:
-        raise Conflict("Your own change needs someone else's approval.", code="own-change")
+    if change["type"] == "normal" and by in (change["requested_by"], *change["edited_by"]):
+        raise Conflict("Your own change, or edit of it, needs someone else's approval.", code="own-change")
     if any(each["by"] == by for each in _valid(change, "approved")):
         raise Conflict("You have approved this change already.", code="already-approved")
     _decide(change, "approved", by, comment, now)

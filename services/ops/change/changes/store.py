@@ -20,16 +20,6 @@ ORDER BY planned_start, id LIMIT 1
 class ChangeStore(ResourceStore):
     """Changes, and what they touch."""
 
-    async def foreign_assets(self, work: UnitOfWork, client_id: str, asset_ids: list[str]) -> set[str]:
-        """Those of the assets that belong to another client."""
-        rows = await work.fetch(
-            "SELECT id FROM assets WHERE workspace_id = $1 AND id = ANY($2::uuid[]) AND client_id <> $3",
-            work.call.workspace_id,
-            asset_ids,
-            client_id,
-        )
-        return {row["id"] for row in rows}
-
     async def holds_published_runbook(self, work: UnitOfWork, runbook_id: str) -> bool:
         """Whether the runbook is published, and stays so until the unit of work ends."""
         found = await work.fetchval(

@@ -1,5 +1,6 @@
 """The SQL of assets beyond the standard one: what others need to know of an asset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -19,6 +20,7 @@ SELECT id, client_id {_ALIVE} AND client_id = $2 AND status <> 'retired'
     AND (lower(serial_number) = lower($3) OR agent_id IS NULL AND lower(hostname) = lower($4))
 ORDER BY lower(serial_number) = lower($3) DESC NULLS LAST, id LIMIT 1
 """
+_OF_OTHERS = "SELECT id FROM assets WHERE workspace_id = $1 AND id = ANY($2::uuid[]) AND client_id <> $3"
 _SITE = "SELECT true FROM sites WHERE workspace_id = $1 AND id = $2 AND client_id = $3 AND deleted_at IS NULL"
 
 
@@ -51,6 +53,12 @@ async def same_machine(work: UnitOfWork, client_id: str, serial_number: str | No
     that host name."""
     arguments = (work.call.workspace_id, client_id, serial_number, hostname)
     return _known(await work.fetchrow(_SAME_MACHINE, *arguments))
+
+
+async def of_others(work: UnitOfWork, client_id: str, asset_ids: Sequence[str]) -> set[str]:
+    """Those of the assets that belong to another client."""
+    rows = await work.fetch(_OF_OTHERS, work.call.workspace_id, asset_ids, client_id)
+    return {row["id"] for row in rows}
 
 
 async def is_site_of(work: UnitOfWork, site_id: str, client_id: str) -> bool:

@@ -28,9 +28,7 @@ class AlertHandlers(ResourceHandlers):
 
     async def create_row(self, work: UnitOfWork, row: Row) -> Message:
         rules.LIFECYCLE.check(None, row["status"] or "firing")
-        asset = await assets.by_id(work, row["asset_id"]) if row["asset_id"] else None
-        if asset is not None:
-            rules.belong_to(row, asset.client_id)
+        await self._settle_client(work, row)
         return await intake.raise_or_fold(work, self, row, seen_at=None, suppressed=row["status"] == "suppressed")
 
     async def acknowledge_alert(self, request: alerts_pb2.AcknowledgeAlertRequest, work: UnitOfWork) -> Message:
@@ -47,15 +45,24 @@ class AlertHandlers(ResourceHandlers):
     async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         if before and after["acknowledged_at"] and after["acknowledged_at"] != before["acknowledged_at"]:
             after["acknowledged_by"] = work.call.principal.subject
+        if before and any(before[name] != after[name] for name in ("asset_id", "client_id")):
+            await self._settle_client(work, after)
+            if after["ticket_id"]:
+                rules.stay_with_ticket(after, (await self._tickets.lock(work, after["ticket_id"]))["client_id"])
+
+    async def _settle_client(self, work: UnitOfWork, alert: Row) -> None:
+        """The alert is of its asset's client. Raises Invalid when it names another."""
+        asset = await assets.by_id(work, alert["asset_id"]) if alert["asset_id"] else None
+        if asset is not None:
+            rules.belong_to(alert, asset.client_id)
 
     async def _ticket_for(self, work: UnitOfWork, alert: Row, ticket_id: str | None) -> Row:
-        """The ticket that is named, linked to the alert, or a new one."""
+        """The ticket that is named, or the one that it was merged into, linked to the alert; or a new one."""
         if ticket_id is None:
             return await self._new_ticket(work, alert)
-        record = await self._tickets.store.lock(work, ticket_id)
-        if record is None:
+        ticket = await self._tickets.lock_merged(work, ticket_id)
+        if ticket is None:
             raise Invalid.fields(FieldError("ticketId", "names nothing among this workspace's tickets"))
-        ticket = dict(record)
         rules.link(dict(alert), ticket)
         await self._tickets.amend(work, ticket, lambda row: ticket_rules.link(row, "alert_ids", alert["id"]))
         return ticket

@@ -84,6 +84,12 @@ def belong_to(alert: dict[str, Any], client_id: str) -> None:
     alert["client_id"] = client_id
 
 
+def stay_with_ticket(alert: dict[str, Any], client_id: str) -> None:
+    """Raises Invalid when an alert would be of another client than its ticket."""
+    if alert["client_id"] not in (None, client_id):
+        raise Invalid.fields(FieldError("clientId", "is not the client of the alert's ticket"))
+
+
 def clear(alert: dict[str, Any], *, seen_at: datetime) -> None:
     """The source says it is over."""
     alert["status"] = "resolved"

@@ -9,6 +9,8 @@ from services.ops.service_desk.sla_policies import store
 class SlaPolicyHandlers(ResourceHandlers):
     """SlaPolicyService."""
 
+    considers_others = True
+
     async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         """A new default takes that from the former."""
         if after["is_default"] and not (before and before["is_default"]):

@@ -15,13 +15,15 @@ _WEEKS_PER_YEAR = 52
 
 def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -> None:
     """Fill in the states that pause the clock. Raises Invalid for hours, holidays, targets or pauses that make no
-    sense, each at its place."""
+    sense, each at its place, and for a default that is one client's."""
     del before, now
     if after["never_pauses"]:
         after["pause_states"] = []
     elif not after["pause_states"]:
         after["pause_states"] = list(DEFAULT_PAUSES)
     errors = [*_calendar_errors(after["calendar"]), *_pause_errors(after["pause_states"])]
+    if after["is_default"] and after["client_id"]:
+        errors.append(FieldError("isDefault", "cannot be said of the policy of one client"))
     if not errors:
         errors = [*_target_errors(after["targets"], after["calendar"])]
     if errors:

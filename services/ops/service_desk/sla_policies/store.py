@@ -13,12 +13,19 @@ UPDATE sla_policies SET is_default = false, version = version + 1, updated_at = 
 WHERE workspace_id = $1 AND is_default AND id <> $2 AND deleted_at IS NULL
 RETURNING id, version
 """
-# A client's own policy comes before the workspace's default.
+# A client's own policy comes first, then that of its contract, then the workspace's default. A contract that is renewed
+# may have to wait for the sweep to say so. A policy that is another client's by now counts for nothing.
 _FOR_CLIENT = """
 SELECT id FROM sla_policies
-WHERE workspace_id = $1 AND (client_id = $2 OR is_default) AND deleted_at IS NULL
-ORDER BY client_id = $2 DESC NULLS LAST LIMIT 1 FOR SHARE
+WHERE workspace_id = $1 AND deleted_at IS NULL AND (client_id = $2 OR is_default OR client_id IS NULL AND id = (
+    SELECT sla_policy_id FROM contracts
+    WHERE workspace_id = $1 AND client_id = $2 AND status = 'active' AND sla_policy_id IS NOT NULL
+        AND starts_on <= $3::date AND (ends_on >= $3::date OR ends_on IS NULL OR auto_renew) AND deleted_at IS NULL
+    ORDER BY starts_on DESC, id DESC LIMIT 1
+))
+ORDER BY coalesce(client_id = $2, false) DESC, is_default LIMIT 1 FOR SHARE
 """
+_IS_FOR = "SELECT client_id IS NULL OR client_id = $3 FROM sla_policies WHERE workspace_id = $1 AND id = $2"
 _TERMS = "policy_id, version, name, calendar, targets, pause_states::text[] AS pause_states, warn_percent"
 # The version that holds now is kept as soon as a ticket is bound to it, and not changed again.
 _KEEP = f"""
@@ -42,13 +49,24 @@ async def take_default(work: UnitOfWork, policy_id: str) -> None:
 
 
 async def policy_for(work: UnitOfWork, client_id: str) -> str | None:
-    """The id of the policy that tickets of a client are bound to; it cannot change until the unit of work ends."""
+    """The id of the policy that tickets of a client are bound to today (UTC); it cannot change until the unit of work
+    ends."""
 
     async def look_up() -> str | None:
-        found: str | None = await work.fetchval(_FOR_CLIENT, work.call.workspace_id, client_id)
+        today = work.now.date().isoformat()
+        found: str | None = await work.fetchval(_FOR_CLIENT, work.call.workspace_id, client_id, today)
         return found
 
     return await work.once(("sla policy of", client_id), look_up)
+
+
+async def is_policy_for(work: UnitOfWork, policy_id: str, client_id: str) -> bool:
+    """Whether a policy that the unit of work holds is one for this client, or for any."""
+
+    async def look_up() -> bool:
+        return bool(await work.fetchval(_IS_FOR, work.call.workspace_id, policy_id, client_id))
+
+    return await work.once(("sla policy for", policy_id, client_id), look_up)
 
 
 async def bind_terms(work: UnitOfWork, policy_id: str) -> Terms:

@@ -6,15 +6,17 @@ from google.protobuf.message import Message
 
 from kit.errors import FieldError, Invalid
 from kit.live_settings import SettingsReader
+from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import tickets_pb2
-from services.ops.directory.belonging import BelongingHandlers
+from services.ops.directory.belonging import BelongingHandlers, check_assets
+from services.ops.monitoring.alerts.kind import ALERTS
 from services.ops.service_desk.sla import clock
 from services.ops.service_desk.sla.clock import Terms
-from services.ops.service_desk.sla_policies.store import bind_terms, policy_for, terms_of
+from services.ops.service_desk.sla_policies.store import bind_terms, is_policy_for, policy_for, terms_of
 from services.ops.service_desk.ticket_comments.store import add_comment
-from services.ops.service_desk.tickets import rules
+from services.ops.service_desk.tickets import rules, store
 from services.ops.service_desk.tickets.kind import TICKETS
 
 # What the SLA clock depends on.
@@ -26,6 +28,9 @@ _CLOCK_FIELDS = (
     "first_response_breached_at",
     "resolution_breached_at",
 )
+
+# Their own handlers stand on those of tickets.
+_ALERTS = ResourceHandlers(ALERTS, ())
 
 
 class TicketHandlers(BelongingHandlers):
@@ -53,7 +58,9 @@ class TicketHandlers(BelongingHandlers):
         return await self._link(work, request.id, ("runbook_ids", "runbookId"), request.runbook_id)
 
     async def merge_ticket(self, request: tickets_pb2.MergeTicketRequest, work: UnitOfWork) -> Message:
-        # Both locked in one order, so that two that are merged into one another at once do not wait in a ring.
+        # Alerts before tickets, as linking them does; the tickets in one order, so that two that are merged into one
+        # another at once do not wait in a ring.
+        await store.lock_alerts(work, request.id)
         found = {each: await self.store.lock(work, each) for each in sorted({request.id, request.into_ticket_id})}
         source = await self.lock(work, request.id)
         other = found[request.into_ticket_id]
@@ -63,17 +70,32 @@ class TicketHandlers(BelongingHandlers):
         note = f"Merged into {TICKETS.written_number(target['number'])}: {request.reason}"
         merged = await self.change(work, request.id, lambda ticket: rules.close_merged(ticket, target, note=note))
         await self.amend(work, target, lambda ticket: rules.take_over(ticket, source))
+        for alert_id in await store.lock_alerts(work, source["id"]):
+            alert = await _ALERTS.lock(work, alert_id)
+            await _ALERTS.amend(work, alert, lambda row: row.update(ticket_id=target["id"]))
         await add_comment(work, target["id"], body=f"{number} was merged into this: {request.reason}")
         return merged
 
+    async def lock_merged(self, work: UnitOfWork, ticket_id: str) -> Row | None:
+        """The ticket, or the one that it was merged into in the end; None when there is none. It is held against other
+        changes until the end of the unit of work."""
+        record = await self.store.lock(work, ticket_id)
+        while record is not None and record["merged_into_id"]:
+            record = await self.store.lock(work, record["merged_into_id"])
+        return dict(record) if record else None
+
     async def consider(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
-        """Bind a new ticket to its policy; bring the SLA clock up to the change; refuse to reopen it too late."""
+        """Keep what is of one client together; bind a ticket that is new to its client to a policy; bring the SLA clock
+        up to the change; refuse to reopen it too late."""
+        if before and before["client_id"] != after["client_id"]:
+            commented = await store.has_public_comments(work, after["id"])
+            rules.check_move(before, commented=commented, took_over=await store.took_over(work, after["id"]))
         await super().consider(work, before, after)
+        await check_assets(work, after["client_id"], after["asset_ids"], known=before["asset_ids"] if before else ())
         if before and rules.is_reopened(before, after):
             settings = (await self._settings.workspace(work.call.workspace_id)).value.settings
             rules.check_reopening(before, work.now, days=settings.service_desk.reopen_days)
-        if before is None and after["sla_policy_id"] is None:
-            after["sla_policy_id"] = await policy_for(work, after["client_id"])
+        await self._choose_policy(work, before, after)
         clock.note_breaches(after, work.now)
         clock.follow_status(after, work.now)
         if before is None or any(before[name] != after[name] for name in _CLOCK_FIELDS):
@@ -85,6 +107,16 @@ class TicketHandlers(BelongingHandlers):
             return await self.change(work, ticket_id, lambda ticket: rules.link(ticket, names[0], linked))
         except Invalid as error:
             raise Invalid.fields(*(FieldError(names[1], each.message) for each in error.errors)) from error
+
+    async def _choose_policy(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
+        """Without a policy that is named, a ticket that is new to its client gets what that is promised. Raises Invalid
+        for the policy of another client."""
+        if after["sla_policy_id"] != (before["sla_policy_id"] if before else None):
+            named = after["sla_policy_id"]
+            if named is not None and not await is_policy_for(work, named, after["client_id"]):
+                raise Invalid.fields(FieldError("slaPolicyId", "is the policy of another client"))
+        elif before is None or before["client_id"] != after["client_id"]:
+            after["sla_policy_id"] = await policy_for(work, after["client_id"])
 
     async def _terms(self, work: UnitOfWork, before: Row | None, after: Row) -> Terms | None:
         policy_id = after["sla_policy_id"]

@@ -96,6 +96,23 @@ def link(ticket: dict[str, Any], field: str, linked_id: str) -> None:
     ticket[field] = [*ticket[field], linked_id]
 
 
+def check_move(ticket: dict[str, Any], *, commented: bool, took_over: bool) -> None:
+    """Raises Conflict unless a ticket may go to another client: nothing may have come of it yet at the one it has.
+    `commented`: the client can read a comment on it; `took_over`: another ticket was merged into it."""
+    ties = {
+        "public comments": commented,
+        "time entries": ticket["total_minutes"],
+        "linked assets": ticket["asset_ids"],
+        "linked alerts": ticket["alert_ids"],
+        "a merge": took_over or ticket["merged_into_id"],
+    }
+    if tied := [name for name, there in ties.items() if there]:
+        raise Conflict(
+            f"The ticket has {', '.join(tied)}, so it stays with its client; open a new one for the other.",
+            code="client-fixed",
+        )
+
+
 def check_merge(source: dict[str, Any], target: dict[str, Any] | None) -> None:
     """Raises Invalid or Conflict unless `source` may be merged into `target` (None: there is no such ticket)."""
     if target is None:
