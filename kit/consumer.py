@@ -33,6 +33,9 @@ Handler = Callable[[ReceivedEvent, UnitOfWork], Awaitable[None]]
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 _POLL_MILLISECONDS = 1000
+# Where events may take effect together, it looks no more often than that, and finds more each time; the first time it
+# looks at once.
+_LINGER_SECONDS = 0.02
 # A client that has events to read and reads none for this long is thrown away (aio-libs/aiokafka#1154).
 _WEDGED_SECONDS = 60.0
 
@@ -111,25 +114,34 @@ class Consumer:
         log.info("consumer at work", consumer=self._subscription.name, topics=sorted(self._subscription.handlers))
         clock = asyncio.get_running_loop().time
         last_progress = clock()
+        next_look = 0.0
         while True:
+            if self._subscription.together > 1 and (early := next_look - clock()) > 0:
+                await asyncio.sleep(early)
+            next_look = clock() + _LINGER_SECONDS
             batches = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=100)
-            for partition, records in batches.items():
-                lag.at(partition, records[0].offset)
-                left = await self._known.left(records)
-                for some in _chunks(left, self._subscription.together):
-                    await self._take(some, producer)
-                    await self._move_on(consumer, partition, some[-1], lag)
-                    faults.point("after-offset")
-                if not left or left[-1].offset < records[-1].offset:
-                    await self._move_on(consumer, partition, records[-1], lag)
+            for partition, found in batches.items():
+                lag.at(partition, found[0].offset)
+            # Those of all partitions; of each one in its order.
+            records = [record for found in batches.values() for record in found]
+            left = await self._known.left(records)
+            for some in _chunks(left, self._subscription.together):
+                await self._take(some, producer)
+                await self._move_on(consumer, some, lag)
+                faults.point("after-offset")
+            if len(left) < len(records):
+                await self._move_on(consumer, records, lag)
             if batches or not await _is_behind(consumer):
                 last_progress = clock()
             elif clock() - last_progress > _WEDGED_SECONDS:
                 raise TimeoutError("there are events to read, but none come")
 
-    async def _move_on(self, consumer: AIOKafkaConsumer, partition: TopicPartition, last: Record, lag: Lag) -> None:
-        await consumer.commit({partition: last.offset + 1})
-        lag.at(partition, last.offset + 1)
+    async def _move_on(self, consumer: AIOKafkaConsumer, done: Sequence[Record], lag: Lag) -> None:
+        """Of each partition, to behind the last one of these."""
+        offsets = {TopicPartition(each.topic, each.partition): each.offset + 1 for each in done}
+        await consumer.commit(offsets)
+        for partition, offset in offsets.items():
+            lag.at(partition, offset)
 
     async def _take(self, records: Sequence[Record], producer: AIOKafkaProducer) -> None:
         """A key belongs to one workspace, so the events of a key stay in their order."""
