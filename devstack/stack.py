@@ -272,7 +272,7 @@ class Stack:
         else:
             program = program_of(name)
             child = Child(
-                name, environment.command(program), self.environment(name), self.layout.log(name), stop_seconds=30.0
+                name, environment.command(program), self.environment(name), self.layout.log(name), stop_seconds=45.0
             )
             if self.running(name):
                 raise StackError(f"{name} is running already, as process {self.pid(name)}.")

@@ -21,6 +21,18 @@ _BACKLOG = 1024
 log = logs.get_logger("gateway")
 
 
+class _Server(uvicorn.Server):
+    """Lets those go at once who only wait, when it is asked to stop: others may need all the time there is."""
+
+    def __init__(self, gateway: app.Gateway, settings: Settings) -> None:
+        super().__init__(_config(gateway, settings))
+        self._gateway = gateway
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._gateway.hurry()
+        await super().shutdown(sockets)
+
+
 def main() -> int:
     """The exit code: 0 after a stop that was asked for, 1 when the gateway cannot start, 2 for settings it refuses."""
     settings = kit_settings.read(Settings)
@@ -37,7 +49,7 @@ def _serve(settings: Settings) -> int:
     except (ContractError, OSError, ValueError) as error:
         log.error("cannot start", reason=str(error))
         return 1
-    server = uvicorn.Server(_config(gateway, settings))
+    server = _Server(gateway, settings)
     # uvicorn raises the signal again once it has stopped; that is no reason to die of it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -67,7 +79,8 @@ def _config(gateway: app.Gateway, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(each) for each in settings.trusted_proxies],
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.grace_seconds,
     )

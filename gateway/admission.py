@@ -17,6 +17,7 @@ from opsfield.options.v1 import policy_pb2
 
 # Who may come in from outside, as policies say it.
 SERVED = ("public", "roles", "signature")
+_MOST_GOOD = 10_000
 
 Authenticate = Callable[[str | None], Awaitable[Caller]]
 
@@ -36,6 +37,7 @@ class Admission:
         # A signature is over the body, which is not here yet: the service whose secret it is looks at it.
         self._needs_token = rpc.access == "roles"
         self._credential = _Credential(rpc) if rpc.credential_header else None
+        self._good: set[bytes] = set()
         self._in_workspace = rpc.in_workspace
         self._token_names_workspace = rpc.policy.tenancy == policy_pb2.TOKEN_WORKSPACE
         self._mutates = rpc.mutates
@@ -44,9 +46,12 @@ class Admission:
         """Who asks, for which workspace; what is public or signed is asked by nobody, in none that is known here.
         Raises Unauthenticated, Forbidden, Malformed or TooManyRequests."""
         if self._credential:
-            # By what it proves itself with: many agents may share an address. Who is refused is counted by address.
-            self._limiter.check(("public", request.client))
-            self._limiter.hit(("credential", sha256(self._credential.read(request).encode()).digest()))
+            # By what it proves itself with: many agents may share an address. Who is refused is counted by address,
+            # which shuts nobody out who was let in before.
+            key = self._credential.read(request)
+            if key not in self._good:
+                self._limiter.check(("refused", request.client))
+            self._limiter.hit(("credential", key))
             return ANONYMOUS
         if not self._needs_token:
             # Reads stay free, as health probes and all who come through one proxy share an address.
@@ -60,11 +65,19 @@ class Admission:
         self._limiter.hit((principal.workspace_id, principal.subject))
         return principal
 
-    def refused(self, request: Request) -> None:
-        """The credential that stood in a header was none."""
+    def accepted(self, request: Request) -> None:
+        """The credential that stands in a header is good."""
         if self._credential:
+            if len(self._good) >= _MOST_GOOD:
+                self._good.clear()
+            self._good.add(self._credential.read(request))
+
+    def refused(self, request: Request) -> None:
+        """The credential that stands in a header is none."""
+        if self._credential:
+            self._good.discard(self._credential.read(request))
             with suppress(RateLimited):
-                self._limiter.hit(("public", request.client))
+                self._limiter.hit(("refused", request.client))
 
     def _enter(self, caller: Caller, request: Request) -> Principal:
         workspace_id = request.headers.get(headers.WORKSPACE)
@@ -94,9 +107,9 @@ class _Credential:
         if self.name not in headers.CREDENTIALS:
             raise ContractError(f"{rpc.path}: the gateway does not read the header {self.name.decode()}")
 
-    def read(self, request: Request) -> str:
-        """Raises Unauthenticated."""
+    def read(self, request: Request) -> bytes:
+        """The hash of what stands in it. Raises Unauthenticated."""
         given = request.headers.get(self.name, "")
         if not given or len(given) > self._longest:
             raise Unauthenticated(f"The header {self.name.decode()} is needed, with a key that is valid.")
-        return given
+        return sha256(given.encode()).digest()

@@ -1,5 +1,6 @@
 """The ASGI application (asgi.readthedocs.io): finds the endpoint, sends its answer or the problem, logs the request."""
 
+import asyncio
 import time
 from collections.abc import MutableMapping
 from typing import Any
@@ -17,11 +18,13 @@ from gateway.sessions import Sessions
 from gateway.settings import Settings
 from kit import contract, ids, logs, metrics
 from kit.calls import Services
-from kit.errors import Malformed, Problem
+from kit.errors import Malformed, Problem, Unavailable
 from kit.identity import TokenSigner
 
 Scope = MutableMapping[str, Any]
 
+# They tell no length either (RFC 9110, 8.6): of 304 it would have to be that of the 200.
+_WITHOUT_BODY = frozenset({204, 304})
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -32,15 +35,18 @@ class Gateway:
         self,
         router: Router,
         services: Services,
+        stopping: asyncio.Event,
         jwks: Jwks | None = None,
         *,
         webhook_headers: frozenset[bytes] = frozenset(),
     ) -> None:
-        """`webhook_headers`: those that are read beside the ones that any request may have."""
+        """`stopping`: what those look at who wait; `webhook_headers`: those that are read beside the ones that any
+        request may have."""
         # Bound once: an unbound logger looks its configuration up for every line, also for one that is left out.
         self._log: structlog.typing.FilteringBoundLogger = logs.get_logger("gateway").bind()
         self._router = router
         self._services = services
+        self._stopping = stopping
         self._jwks = jwks
         self._webhook_headers = webhook_headers
 
@@ -51,6 +57,10 @@ class Gateway:
             await self._live(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    def hurry(self) -> None:
+        """Keep nobody waiting any longer for the end of what has begun."""
+        self._stopping.set()
 
     async def close(self) -> None:
         """Close the connections to the services."""
@@ -88,6 +98,9 @@ class Gateway:
             return await handler(request)
         except Problem as problem:
             return problems.response(problem, request)
+        except asyncio.CancelledError:
+            # Past the time that requests have at the end of this process.
+            return problems.response(Unavailable("The gateway is stopping.", retry_after=1), request)
         except Exception:
             self._log.exception("request failed unexpectedly", method=request.method, path=request.path)
             return problems.response(problems.unexpected(), request)
@@ -124,8 +137,9 @@ def create(settings: Settings) -> Gateway:
         check_session=Sessions(services).check,
     )
     authenticate = _everyone if settings.auth_mode == "disabled" else authenticator.authenticate
-    router = Assembly(settings, services, authenticate).router()
-    return Gateway(router, services, jwks, webhook_headers=headers.of_webhooks(contract.load()))
+    stopping = asyncio.Event()
+    router = Assembly(settings, services, authenticate, stopping).router()
+    return Gateway(router, services, stopping, jwks, webhook_headers=headers.of_webhooks(contract.load()))
 
 
 async def _everyone(_authorization: str | None) -> Caller:
@@ -153,9 +167,8 @@ def _method(request: Request) -> dict[str, str]:
 
 
 async def _send(response: Response, request: Request, send: Send) -> None:
-    response.headers += (
-        (b"content-length", str(len(response.body)).encode()),
-        (b"x-correlation-id", request.correlation_id.encode()),
-    )
+    response.headers.append((b"x-correlation-id", request.correlation_id.encode()))
+    if response.status not in _WITHOUT_BODY:
+        response.headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
     await send({"type": "http.response.body", "body": response.body})

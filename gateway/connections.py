@@ -5,6 +5,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, NoReturn
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problems
@@ -18,6 +19,31 @@ _HEAD_SECONDS = 10.0
 _READ_SECONDS = 30.0
 
 
+class _Parser(httptools.HttpRequestParser):
+    """Ignores that a head asks for another protocol (RFC 9110, 7.8). httptools would take the body that follows for one
+    in that protocol, and so for none, or for the next request."""
+
+    def __init__(self, protocol: "BoundedProtocol") -> None:
+        self._protocol = protocol
+        self._begin()
+
+    def feed_data(self, data: Any) -> None:
+        rest = memoryview(data)
+        while True:
+            try:
+                return super().feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+            head = self._protocol.head_without_upgrade()
+            self._begin()
+            super().feed_data(head)
+
+    def _begin(self) -> None:
+        super().__init__(self._protocol)
+        # As in uvicorn: a request that closes may be followed by others, which are not looked at.
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A head (request line and headers) has at most 8 KiB of URL, 100 headers and 16 KiB in all, and 10 s to arrive.
     More is answered with a problem, more time with the end of the connection. What comes after an answer has as long
@@ -28,6 +54,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_open = True
     _head_bytes = 0
     _refusal: Problem | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.parser = _Parser(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -64,10 +94,23 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_open:
             super().on_header(name, value)
 
-    def on_headers_complete(self) -> Any:
+    def on_headers_complete(self) -> None:
         self._head_open = False
         self._stop_timer()
-        return super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+        elif self.parser.get_method() == b"CONNECT":
+            self._refuse(Malformed("CONNECT is for proxies.", code="malformed-http"))
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def head_without_upgrade(self) -> bytes:
+        """The head that was read last, as if it did not ask for another protocol."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        headers = b"".join(b"%s: %s\r\n" % each for each in self.headers if each[0] != b"upgrade")
+        return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, headers)
 
     def pause_writing(self) -> None:
         super().pause_writing()

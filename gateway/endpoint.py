@@ -56,6 +56,7 @@ class Endpoint:
             except Unauthenticated:
                 self._admission.refused(request)
                 raise
+            self._admission.accepted(request)
             if self._following and (seconds := headers.wait(request.headers)):
                 reply = await self._following.until_final(reply, passport, min(seconds, MOST_SECONDS))
             return self._responder.respond(request, reply)

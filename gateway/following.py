@@ -1,6 +1,7 @@
 """`Prefer: wait=N` (RFC 7240, 4.3): of what only begins with a request, the answer waits for the end, if it is near."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from kit.calls import Invoke, Passport, Reply
@@ -13,9 +14,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 
 class Following:
-    """Reads how it goes on with what `rpc` has begun. `read`: how the rpc that its policy names is asked."""
+    """Reads how it goes on with what `rpc` has begun. `read`: how the rpc that its policy names is asked; `stopping`:
+    set once nobody shall be kept waiting."""
 
-    def __init__(self, rpc: Rpc, followed: Rpc | None, read: Invoke) -> None:
+    def __init__(self, rpc: Rpc, followed: Rpc | None, read: Invoke, stopping: asyncio.Event) -> None:
         """Raises ContractError when what it is followed by cannot tell when it has ended."""
         if followed is None:
             raise ContractError(f"{rpc.path} is followed by what there is not: {rpc.policy.followed_by}")
@@ -26,6 +28,7 @@ class Following:
             raise ContractError(f"{followed.path} must be asked by id alone")
         self._request_class = followed.request_class
         self._read = read
+        self._stopping = stopping
         [self.place] = {route.path.removesuffix("/{id}") for route in followed.routes}
 
     async def until_final(self, reply: Reply, passport: Passport, seconds: int) -> Reply:
@@ -35,11 +38,20 @@ class Following:
         reading = Passport(passport.principal, passport.correlation_id, traceparent=passport.traceparent)
         clock = asyncio.get_running_loop().time
         give_up_at, pause = clock() + seconds, _FIRST_PAUSE
-        while not message.is_final and clock() < give_up_at:
-            await asyncio.sleep(min(pause, max(0.0, give_up_at - clock())))
+        while not message.is_final and await self._goes_on(min(pause, give_up_at - clock())):
             pause = min(pause * 1.5, _LONGEST_PAUSE)
             try:
                 message = (await self._read(request, reading)).message
             except Problem:
                 continue
         return Reply(message, reply.replayed)
+
+    async def _goes_on(self, seconds: float) -> bool:
+        """Whether to look again, after a pause of so many seconds."""
+        if seconds <= 0:
+            return False
+        # Not asyncio.wait_for, as in kit/calls.py.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return not self._stopping.is_set()

@@ -1,5 +1,6 @@
 """Puts the API together: every route of the contract with its endpoint, and the documentation page."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from gateway import comments, docs_page, openapi
@@ -22,10 +23,14 @@ from kit.rate_limit import RateLimiter
 class Assembly:
     """What all endpoints share."""
 
-    def __init__(self, settings: Settings, services: Services, authenticate: Authenticate) -> None:
+    def __init__(
+        self, settings: Settings, services: Services, authenticate: Authenticate, stopping: asyncio.Event
+    ) -> None:
+        """`stopping`: set once nobody shall be kept waiting."""
         self._settings = settings
         self._services = services
         self._authenticate = authenticate
+        self._stopping = stopping
         self._limiter = RateLimiter(settings.rate_limit_per_minute)
         self._budget = Budget(settings.raw_body_budget_bytes)
         self._own = OwnHandlers(services)
@@ -69,7 +74,8 @@ class Assembly:
         if not rpc.policy.followed_by:
             return None
         followed = by_path.get(rpc.policy.followed_by)
-        return Following(rpc, followed, ServiceCall(self._services, rpc.owner, followed or rpc))
+        read = ServiceCall(self._services, rpc.owner, followed or rpc)
+        return Following(rpc, followed, read, self._stopping)
 
     def _invoke(self, rpc: Rpc, by_path: Mapping[str, Rpc]) -> Invoke:
         if rpc.policy.gathers:

@@ -18,7 +18,7 @@ from pydantic_core.core_schema import CoreSchema
 
 from gateway import shapes
 from gateway.shapes import Property, Shape
-from kit import contract
+from kit import contract, structs
 from kit.contract import ContractError
 from kit.formats import DESCRIPTIONS, EXISTS, PATTERNS
 
@@ -175,8 +175,13 @@ def _timestamp(instant: datetime) -> Timestamp:
 
 
 def _parse(value: Any, message: Message) -> Message:
+    if structs.is_deeper(value, structs.MOST_LEVELS):
+        limit = {"most": structs.MOST_LEVELS}
+        raise PydanticCustomError("too_deep", "must not be nested deeper than {most} levels", limit)
     try:
         return json_format.ParseDict(value, message)
+    except OverflowError as error:
+        raise PydanticCustomError("number_range", "holds a number out of range") from error
     except json_format.ParseError as error:
         raise PydanticCustomError("free_form", "holds a value that cannot be kept") from error
 

@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from kit.bearer_tokens import ISSUERS
 from kit.contract import SERVICES
@@ -28,13 +29,18 @@ class Settings(ProcessSettings):
 
     opsfield_host: str = Field("127.0.0.1", description="Address to listen on.")
     opsfield_port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (), description="Addresses and networks, comma separated, whose X-Forwarded-For tells who asks."
+    )
     request_timeout_seconds: float = Field(30, gt=0, description="How long a service may take to answer.")
     max_body_bytes: int = Field(1024 * 1024, gt=0, description="Largest request body, of those read as JSON.")
     raw_body_budget_bytes: int = Field(
         64 * 1024 * 1024, gt=0, description="What raw bodies (telemetry, say) may hold at once; above it 429."
     )
     rate_limit_per_minute: int = Field(6000, ge=0, description="Requests of one caller in one workspace; 0: no limit.")
-    grace_seconds: int = Field(20, gt=0, description="How long requests in flight may take to finish at shutdown.")
+    grace_seconds: int = Field(
+        35, gt=0, description="How long requests in flight may take to finish at shutdown: longer than a service may."
+    )
 
     auth_mode: Literal["jwt", "disabled"] = Field("jwt", description="`disabled`: everyone is msp_admin everywhere.")
     jwks_url: str | None = Field(None, description="Where the token issuer publishes its keys (RFC 7517).")
@@ -56,6 +62,18 @@ class Settings(ProcessSettings):
         if missing := [address_variable(service) for service in SERVICES if not addresses.get(service)]:
             raise ValueError(f"the gateway needs the address (host:port) of every service: set {', '.join(missing)}")
         return addresses
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, proxies: Any) -> Any:
+        return [each.strip() for each in proxies.split(",")] if isinstance(proxies, str) else proxies
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _do_not_believe_everybody(cls, proxies: tuple[IPvAnyNetwork, ...]) -> tuple[IPvAnyNetwork, ...]:
+        if any(each.prefixlen == 0 for each in proxies):
+            raise ValueError("a network of all addresses would let everybody say where they come from")
+        return proxies
 
     @model_validator(mode="after")
     def _refuse_what_is_unsafe(self) -> Self:

@@ -7,6 +7,8 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 # Beyond, two whole numbers may be the same double (and RFC 8785 has no form for them).
 _EXACT = 2**53 - 1
+# Of objects and lists in one another. Each level is three of protobuf's, which reads 100, in whatever message it is.
+MOST_LEVELS = 30
 
 
 def to_json(struct: Struct) -> dict[str, Any]:
@@ -15,10 +17,23 @@ def to_json(struct: Struct) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Struct:
-    """A Struct that holds the object. Raises ValueError for what is no JSON value."""
+    """A Struct that holds the object. Raises ValueError for what is no JSON value, or none that a Struct can hold."""
+    if is_deeper(values, MOST_LEVELS):
+        raise ValueError(f"it is nested deeper than {MOST_LEVELS} levels")
     struct = Struct()
-    struct.update(values)
+    try:
+        struct.update(values)
+    except OverflowError as error:
+        raise ValueError("it holds a number out of range") from error
     return struct
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether more objects and lists than that stand in one another."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(is_deeper(each, levels - 1) for each in inner)
 
 
 def _plain(value: Value) -> Any:

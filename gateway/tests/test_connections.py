@@ -123,3 +123,68 @@ async def test_an_answer_that_is_read_slowly_comes_whole(monkeypatch: pytest.Mon
             await asyncio.sleep(0.2)
         assert len(await reader.readexactly(len(MUCH) % 12)) == len(MUCH) % 12
         writer.close()
+
+
+UPGRADES = {
+    "HTTP/2": b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n",
+    "a web socket": b"connection: keep-alive, Upgrade\r\nupgrade: websocket\r\n",
+    "two": b"upgrade: h2c\r\nconnection: keep-alive\r\nUpgrade: TLS/1.0\r\nConnection: upgrade\r\n",
+}
+# As a body it belongs to its request, whatever it looks like.
+HIDDEN = b"GET /hidden HTTP/1.1\r\nhost: x\r\n\r\n"
+LENGTH = b"content-length: %d\r\n" % len(HIDDEN)
+FRAMED = {
+    "a length": (LENGTH, HIDDEN),
+    "chunks": (b"transfer-encoding: chunked\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)),
+}
+LAST = b"PUT / HTTP/1.1\r\nhost: x\r\nconnection: close, upgrade\r\nupgrade: h2c\r\n\r\n"
+
+
+async def received(*parts: bytes) -> list[tuple[str, bytes]]:
+    """The method and body of each request that is read from these parts, the last of which ends the connection."""
+    seen: list[tuple[str, bytes]] = []
+
+    async def note(scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        seen.append((scope["method"], body))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with serving(note) as server, asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.03)
+        await reader.read()
+        writer.close()
+    return seen
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES.keys())
+@pytest.mark.parametrize(("framing", "body"), FRAMED.values(), ids=FRAMED.keys())
+async def test_what_asks_for_another_protocol_keeps_its_body(upgrade: bytes, framing: bytes, body: bytes) -> None:
+    """RFC 9110, 7.8: a server that does not know the protocol ignores it."""
+    head = b"POST / HTTP/1.1\r\nhost: x\r\n" + upgrade + framing + b"\r\n"
+    once, end = [("POST", HIDDEN)], [("PUT", b"")]
+    assert await received(head + body + LAST) == once + end
+    assert await received(head, body, LAST) == once + end
+    assert await received(head[:60], head[60:] + body[:9], body[9:] + LAST[:30], LAST[30:]) == once + end
+    assert await received(head + body + head, body + LAST) == once + once + end
+
+
+async def test_old_http_that_asks_for_another_protocol_keeps_its_body() -> None:
+    head = b"POST / HTTP/1.0\r\n" + UPGRADES["HTTP/2"] + LENGTH + b"\r\n"
+    assert await received(head, HIDDEN) == [("POST", HIDDEN)]
+
+
+async def test_asking_for_another_protocol_behind_the_body_changes_nothing() -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\ntransfer-encoding: chunked\r\n\r\n"
+    body = b"2\r\n{}\r\n0\r\nupgrade: h2c\r\n\r\n"
+    assert await received(head + body, LAST) == [("POST", b"{}"), ("PUT", b"")]
+
+
+async def test_a_tunnel_is_refused() -> None:
+    assert await received(b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n" + UPGRADES["HTTP/2"] + b"\r\n" + GET) == []

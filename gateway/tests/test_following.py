@@ -1,5 +1,6 @@
 """`Prefer: wait=N`: the answer to what only begins waits for the end."""
 
+import asyncio
 import time
 import uuid
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from gateway import app
 from gateway.following import Following
 from gateway.tests.fake_service import FakeService
 from kit import contract
@@ -71,6 +73,21 @@ async def test_it_waits_no_longer_than_was_asked_for(client: httpx.AsyncClient, 
     assert time.monotonic() - begun >= 1
 
 
+async def test_a_gateway_that_stops_answers_with_what_is_known(
+    client: httpx.AsyncClient, gateway: app.Gateway, workflow: FakeService
+) -> None:
+    def look(_: object) -> Execution:
+        gateway.hurry()
+        return Execution(id=ID, status=Execution.RUNNING)
+
+    workflow.answers["GetExecution"] = look
+    async with asyncio.timeout(10):
+        for latest in ("running", "queued"):
+            answer = await execute(client, prefer="wait=60")
+            assert (answer.status_code, answer.json()["status"]) == (202, latest)
+            assert answer.headers["location"] == f"/api/v1/workflow-executions/{ID}"
+
+
 def test_contracts_that_cannot_be_followed_do_not_start() -> None:
     begin, read = RPCS["ExecuteReasoner"], RPCS["GetExecution"]
 
@@ -78,7 +95,7 @@ def test_contracts_that_cannot_be_followed_do_not_start() -> None:
         raise AssertionError
 
     def following(followed: Rpc | None) -> Following:
-        return Following(begin, followed, nothing)  # type: ignore[arg-type]
+        return Following(begin, followed, nothing, asyncio.Event())  # type: ignore[arg-type]
 
     assert following(read).place == "/api/v1/workflow-executions"
     for wrong in (None, RPCS["ListExecutions"], replace(RPCS["CancelExecution"])):

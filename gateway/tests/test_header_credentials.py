@@ -12,6 +12,7 @@ from gateway.settings import Settings
 from gateway.tests.fake_service import FakeService
 from kit import contract
 from kit.errors import Unauthenticated
+from opsfield.agent_runtime.v1.nodes_pb2 import HeartbeatNodeRequest
 
 HEARTBEAT = "/api/v1/nodes/inventory/heartbeat"
 KEY = {"x-api-key": "demo.agent_secret"}
@@ -88,6 +89,40 @@ async def test_whoever_tries_keys_is_counted_by_address(limited: httpx.AsyncClie
     answers = [await limited.post(HEARTBEAT, json={}, headers={"x-api-key": f"demo.x{n}"}) for n in range(5)]
     assert [each.status_code for each in answers] == [401, 401, 401, 429, 429]
     assert len(runtime.received) == 3
+
+
+async def test_a_good_key_is_let_in_whoever_else_comes_from_its_address(
+    limited: httpx.AsyncClient, runtime: FakeService
+) -> None:
+    def refuse_others(asked: HeartbeatNodeRequest) -> HttpBody:
+        if not asked.api_key.startswith("demo.good"):
+            raise Unauthenticated("No such key.")
+        return OK
+
+    runtime.answers = {"HeartbeatNode": refuse_others}
+    good, other = {"x-api-key": "demo.good"}, {"x-api-key": "demo.good2"}
+    hooks = [await limited.post("/api/v1/integrations/github/webhook", json={}) for _ in range(4)]
+    assert hooks[-1].status_code == 429
+    assert (await limited.post(HEARTBEAT, json={}, headers=good)).status_code == 200
+    answers = [await limited.post(HEARTBEAT, json={}, headers={"x-api-key": f"demo.bad{n}"}) for n in range(4)]
+    assert [each.status_code for each in answers] == [401, 401, 401, 429]
+    assert (await limited.post(HEARTBEAT, json={}, headers=good)).status_code == 200
+    # One that nobody has seen to be good is not told from a guess.
+    assert (await limited.post(HEARTBEAT, json={}, headers=other)).status_code == 429
+
+
+async def test_a_key_that_is_good_no_more_is_a_guess_again(limited: httpx.AsyncClient, runtime: FakeService) -> None:
+    assert (await limited.post(HEARTBEAT, json={}, headers=KEY)).status_code == 200
+
+    def refuse(_: object) -> HttpBody:
+        raise Unauthenticated("No such key.")
+
+    runtime.answers = {"HeartbeatNode": refuse}
+    for name in ("demo.x1", "demo.x2", KEY["x-api-key"]):
+        assert (await limited.post(HEARTBEAT, json={}, headers={"x-api-key": name})).status_code == 401
+    seen = len(runtime.received)
+    assert (await limited.post(HEARTBEAT, json={}, headers=KEY)).status_code == 429
+    assert len(runtime.received) == seen
 
 
 async def test_the_document_names_the_header(http: httpx.AsyncClient) -> None:

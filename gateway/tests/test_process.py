@@ -17,7 +17,9 @@ from gateway.settings import address_variable
 from gateway.tests import tokens
 from gateway.tests.fake_service import FakeService
 from gateway.tests.resources import TICKET_ID, ticket
+from opsfield.ops.v1.tickets_pb2 import Ticket
 from opsfield.telemetry.v1.ingest_pb2 import IngestResult
+from opsfield.workflow.v1.executions_pb2 import Execution
 
 REPOSITORY = Path(__file__).parents[2]
 INGEST = "/api/v1/events/ingest"
@@ -115,6 +117,49 @@ async def test_a_request_in_flight_is_finished_before_it_stops(program: Running,
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", headers=tokens.bearer()) as client:
         assert (await client.get(f"/api/v1/tickets/{TICKET_ID}")).status_code == 200
     assert await process.wait() == 0
+
+
+async def test_who_waits_for_an_end_is_answered_as_soon_as_it_stops(
+    program: Running, services: dict[str, FakeService]
+) -> None:
+    running, process = program
+
+    def stop_while_it_runs(_: object) -> Execution:
+        process.send_signal(signal.SIGTERM)
+        return Execution(id=TICKET_ID, status=Execution.RUNNING)
+
+    begin = Execution(id=TICKET_ID, status=Execution.QUEUED)
+    services["workflow"].answers = {"ExecuteReasoner": lambda _: begin, "GetExecution": stop_while_it_runs}
+    headers = tokens.bearer() | {"idempotency-key": "k", "prefer": "wait=60"}
+    async with asyncio.timeout(30), httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}") as client:
+        answer = await client.post("/api/v1/execute/triage.classify", json={"input": {}}, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["status"]) == (202, "running")
+        assert await process.wait() == 0
+
+
+async def test_what_takes_longer_than_it_may_to_stop_is_told_to_come_again(
+    variables: dict[str, str], ops: FakeService
+) -> None:
+    running = Program(variables | {"GRACE_SECONDS": "1"})
+    process = await running.start()
+
+    async def never(_: object) -> Ticket:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(20)
+        return ticket()
+
+    ops.answers["GetTicket"] = never
+    try:
+        await running.until_it_serves(process)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", headers=tokens.bearer()) as client:
+            answer = await client.get(f"/api/v1/tickets/{TICKET_ID}", timeout=15)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
 
 
 async def test_a_large_body_that_stops_coming_takes_up_room_until_its_caller_is_gone(

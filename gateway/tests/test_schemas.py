@@ -239,6 +239,32 @@ def test_maps_and_free_form_objects_become_part_of_the_message() -> None:
     }
 
 
+def nested(levels: int, *, in_lists: bool = False) -> Any:
+    value: Any = {}
+    for _ in range(levels - 2):
+        value = [value] if in_lists else {"a": value}
+    return {"a": value}
+
+
+@pytest.mark.parametrize("in_lists", [False, True], ids=["objects", "lists"])
+def test_free_form_objects_are_as_deep_as_every_message_can_hold(in_lists: bool) -> None:
+    found = values(sample.MESSAGE, Shape.CREATE, {"input": nested(30, in_lists=in_lists)})
+    message = sample.CLASS(**found)
+    assert sample.CLASS.FromString(message.SerializeToString()) == message
+    for levels in (31, 34, 50, 64):
+        assert errors(sample.MESSAGE, Shape.CREATE, {"input": nested(levels, in_lists=in_lists)}) == {
+            "input": "must not be nested deeper than 30 levels"
+        }
+
+
+@pytest.mark.parametrize(
+    "value", [10**309, -(10**309), 10**4000, [{"x": 10**309}]], ids=["large", "negative", "very large", "inside"]
+)
+def test_a_number_in_a_free_form_object_must_be_a_double(value: Any) -> None:
+    assert errors(sample.MESSAGE, Shape.CREATE, {"input": {"n": value}}) == {"input": "holds a number out of range"}
+    assert values(sample.MESSAGE, Shape.CREATE, {"input": {"n": 10**308}})
+
+
 def test_a_patch_replaces_maps_and_free_form_objects_whole() -> None:
     body = {"labels": {"a": "b"}, "input": {"x": {"y": 1}}}
     assert mask_paths(sample.MESSAGE, values(sample.MESSAGE, Shape.PATCH, body)) == ["labels", "input"]

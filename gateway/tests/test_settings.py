@@ -31,6 +31,21 @@ def test_addresses_come_from_a_variable_for_each_service() -> None:
     assert (settings.opsfield_port, settings.logs_as_json) == (8080, False)
 
 
+def test_what_is_in_flight_may_take_longer_to_finish_than_a_service_to_answer() -> None:
+    settings = kit_settings.read(Settings)
+    assert settings.grace_seconds > settings.request_timeout_seconds
+
+
+def test_proxies_are_addresses_and_networks(environment: pytest.MonkeyPatch) -> None:
+    assert kit_settings.read(Settings).trusted_proxies == ()
+    environment.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,2001:db8::/32")
+    assert [str(each) for each in kit_settings.read(Settings).trusted_proxies] == [
+        "10.0.0.0/8",
+        "192.0.2.1/32",
+        "2001:db8::/32",
+    ]
+
+
 def test_production_logs_json_unless_told_otherwise(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("JWT_DEV_SECRET")
     environment.setenv("ENVIRONMENT", "production")
@@ -57,6 +72,10 @@ def test_production_logs_json_unless_told_otherwise(environment: pytest.MonkeyPa
         ({"INTERNAL_TRUST_FILE": ""}, "INTERNAL_TRUST_FILE"),
         ({"JWT_ISSUER": "opsfield/telemetry"}, "JWT_ISSUER must not begin with opsfield/"),
         ({"RAW_BODY_BUDGET_BYTES": "0"}, "RAW_BODY_BUDGET_BYTES"),
+        ({"TRUSTED_PROXIES": "*"}, "TRUSTED_PROXIES"),
+        ({"TRUSTED_PROXIES": "10.0.0.1,proxy"}, "TRUSTED_PROXIES"),
+        ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TRUSTED_PROXIES"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[bad"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )

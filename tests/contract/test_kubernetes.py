@@ -337,6 +337,18 @@ def test_the_database_and_kafka_are_reached_by_services_alone(cluster: tuple[Res
                 assert enters(cluster, labels, part, port), name
 
 
+def test_what_the_first_step_shuts_in_can_look_up_names(cluster: tuple[Resource, ...]) -> None:
+    """It is applied by itself, and waited for."""
+    prepared = {
+        name: policy
+        for name, policy in of_kind(cluster, "NetworkPolicy").items()
+        if policy["metadata"].get("labels", {}).get("opsfield.dev/step") == "prepare"
+    }
+    assert len(prepared) > 1
+    assert 53 in {port["port"] for rule in prepared["dns"]["spec"]["egress"] for port in rule["ports"]}
+    assert prepared["dns"]["spec"]["podSelector"] == {}
+
+
 def test_what_goes_out_into_the_world_stays_out_of_the_cluster(cluster: tuple[Resource, ...]) -> None:
     blocks = {
         name: peer["ipBlock"]

@@ -82,6 +82,26 @@ def test_a_wrong_query_is_refused(api: Api, query: str) -> None:
     assert problem["errors"]
 
 
+@pytest.mark.parametrize("path", ["/execute/triage.classify", "/execute/nobody.knows"])
+@pytest.mark.parametrize(
+    "value",
+    ["9" * 309, "-" + "9" * 4000, '{"a":' * 33 + "1" + "}" * 33, "[" * 49 + "]" * 49],
+    ids=["large", "negative", "objects", "lists"],
+)
+def test_an_input_that_nobody_can_keep_is_refused(api: Api, path: str, value: str) -> None:
+    body = f'{{"input": {{"n": {value}}}}}'
+    answer = api.post(path, content=body.encode(), headers={"content-type": "application/json"})
+    problem = assert_problem(answer, 422, "validation-failed")
+    assert [error["path"] for error in problem["errors"]] == ["input"]
+
+
+def test_an_input_as_deep_as_it_may_be_is_looked_at(api: Api) -> None:
+    body = '{"input": {"n": ' + '{"a":' * 29 + "1" + "}" * 29 + "}}"
+    answer = api.post("/execute/triage.classify", content=body.encode(), headers={"content-type": "application/json"})
+    problem = assert_problem(answer, 422, "validation-failed")
+    assert problem["errors"][0]["path"] != "input"
+
+
 def test_a_reference_to_nothing_is_named(api: Api) -> None:
     problem = assert_problem(api.post("/tickets", json={"subject": "x", "clientId": NO_ONE}), 422, "validation-failed")
     assert problem["errors"][0]["path"] == "clientId"

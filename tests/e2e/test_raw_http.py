@@ -182,6 +182,16 @@ def test_old_http_and_expectations_are_served(wire: Wire) -> None:
     assert wire.send(head + wire.known + b"\r\n", body) == [100, 201]
 
 
+@pytest.mark.parametrize("other", [b"h2c", b"websocket"])
+def test_a_body_is_no_other_protocols_and_no_other_request(wire: Wire, other: bytes) -> None:
+    """An upgrade that is not known is ignored (RFC 9110, 7.8)."""
+    upgrade = b"connection: keep-alive, upgrade\r\nupgrade: %s\r\n" % other
+    head = CREATE + upgrade + b"content-length: %d\r\n%s\r\n" % (len(SMUGGLED), wire.known)
+    # What stands in the body is no JSON, and nobody's request.
+    assert wire.send(head + SMUGGLED) == wire.send(head, SMUGGLED) == [400]
+    assert wire.send(LIST + upgrade + wire.known + b"\r\n") == [200]
+
+
 def test_who_is_refused_cannot_have_the_next_request_taken_for_his(wire: Wire) -> None:
     """Pipelined: each answer is for its own request, with its own token."""
     nobody = LIST + b"host: x\r\n\r\n"

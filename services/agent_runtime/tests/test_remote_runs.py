@@ -44,6 +44,10 @@ async def test_what_is_no_object_is_put_into_one(
     assert (told["outcome"], told["output"]) == ("succeeded", output)
 
 
+def nested(levels: int) -> Any:
+    return {"a": nested(levels - 1)} if levels else 1
+
+
 PROPOSAL = {"action": "create_ticket", "summary": "It is full.", "parameters": {"subject": "Disk"}}
 
 
@@ -73,6 +77,8 @@ async def test_an_agent_can_say_more(start: Start, workspace_of: Any, agents_of:
         (says("x" * 1_100_000), "output_invalid", "too long"),
         (says({"x": "x" * 900_000}), "output_invalid", "too long"),
         (says({"x": "\0"}), "output_invalid", "NUL"),
+        (says({"x": 10**400}), "output_invalid", "out of range"),
+        (says({"x": nested(40)}), "output_invalid", "nested deeper"),
         (says([1]), "output_invalid", "is not of type 'object'"),
         (says({"opsfield": {"proposals": [{**PROPOSAL, "action": "format_disk"}]}}), "output_invalid", "no action"),
         (says({"opsfield": {"proposals": [{"action": "create_ticket"}]}}), "output_invalid", "opsfield: "),

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from kit import structs
 from kit.logs import get_logger
 from services.agent_runtime.engines.agentfield.client import one_line
 from services.agent_runtime.engines.port import Agent, Json
@@ -18,7 +19,6 @@ _KEPT_SECONDS = 60.0
 _MOST_SCHEMA_BYTES = 64 * 1024
 _TRIES = 3
 # Deeper ones cannot be handed on.
-_DEEPEST_SCHEMA = 40
 _MOST_BYTES_OF_AGENT = 1024 * 1024
 # As names are in the paths of our API. A dot would make two of one.
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -134,16 +134,9 @@ def _joined(other: Agent | None, agent: Agent) -> Agent:
 
 def _schema(told: Any) -> Json:
     """One that says nothing where there is none, or one that is too large or too deep to be handed on."""
-    if not isinstance(told, dict) or len(orjson.dumps(told)) > _MOST_SCHEMA_BYTES or _is_deep(told, _DEEPEST_SCHEMA):
+    if not isinstance(told, dict) or len(orjson.dumps(told)) > _MOST_SCHEMA_BYTES:
         return {}
-    return told
-
-
-def _is_deep(value: Any, most: int) -> bool:
-    if most == 0:
-        return True
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_is_deep(each, most - 1) for each in inner)
+    return {} if structs.is_deeper(told, structs.MOST_LEVELS) else told
 
 
 def _lasting(capabilities: Sequence[Json]) -> list[Json]:
