@@ -82,7 +82,7 @@ class Export:
 
     async def _following(self, job: Job, offset: int, last: Place | None) -> tuple[list[Message], int, int]:
         """Rows that follow the one that was written last; where to go on; how many there are in all."""
-        offset = max(offset - 1, 0)
+        offset = max(offset - 1, 0) if last else offset
         while True:
             found, total = await self._page(job, offset)
             if offset == 0 or last is None or (found and _place(found[0]) <= last):

@@ -97,7 +97,8 @@ class PortalInvoiceHandlers:
         self, request: pb2.WithdrawPortalPaymentRequest, work: UnitOfWork
     ) -> pb2.PortalPayment:
         await PAYMENT_ROWS.row(work, request.id)
-        await self._payments.change(work, request.id, rules.withdraw)
+        by_client = work.call.client_id is not None
+        await self._payments.change(work, request.id, lambda row: rules.withdraw(row, by_client=by_client))
         payment: pb2.PortalPayment = await PAYMENT_ROWS.get(work, request.id)
         return payment
 

@@ -65,14 +65,15 @@ def check_rejection(quote: Row, *, digest: str, now: datetime) -> None:
         raise Conflict("The quote is not the one that was read; read it again.", code="quote-changed")
 
 
-def withdraw(payment: Row) -> None:
-    """It will not come. Raises Conflict unless it is pending and was begun in the portal."""
+def withdraw(payment: Row, *, by_client: bool) -> None:
+    """It will not come, says the client or the staff. Raises Conflict unless it is pending and was begun in the
+    portal."""
     if payment["status"] != "pending":
         raise Conflict(f"A payment that is {payment['status']} cannot be withdrawn.", code="payment-not-pending")
     if not is_of_portal(payment):
         raise Conflict("The payment was not begun here; ask whoever recorded it.", code="payment-not-yours")
     payment["status"] = "failed"
-    payment["failure_reason"] = "Withdrawn by the client."
+    payment["failure_reason"] = "Withdrawn by the client." if by_client else "Withdrawn by the books' keeper."
 
 
 def attach(payment: Row, provider: str, provider_payment_id: str) -> None:

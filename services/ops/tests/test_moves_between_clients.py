@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -163,3 +164,34 @@ async def test_an_alert_stays_with_the_client_of_its_ticket(
     async with refused(422, path="clientId"):
         await ops.patch(alert, asset_id=foreign.id)
     assert (await ops.patch(alert, client_id=client.id)).client_id == client.id
+
+
+async def test_a_ticket_that_moves_gets_what_is_promised_there(ops: Ops, client: Client, other: Client) -> None:
+    standard = await ops.create(policy(is_default=True))
+    own = await ops.create(policy("Own", client_id=other.id))
+    patched, replaced = await ops.create_ticket(client), await ops.create_ticket(client)
+    assert (patched.sla_policy_id, replaced.sla_policy_id) == (standard.id, standard.id)
+    assert (await ops.patch(patched, client_id=other.id)).sla_policy_id == own.id
+    replaced.client_id = other.id
+    replaced.ClearField("sla_policy_id")
+    moved = await ops.replace(replaced)
+    assert (moved.sla_policy_id, moved.HasField("sla")) == (own.id, True)
+
+
+async def test_a_ticket_with_the_asset_of_another_client_is_merged_without_it(
+    ops: Ops, client: Client, other: Client, ticket: Ticket, asset: Asset, admin: Any
+) -> None:
+    """As a ticket could get one before that was checked."""
+    foreign = await ops.create_asset(other)
+    await ops.do("LinkTicketAsset", ticket, asset_id=asset.id)
+    await admin.execute("UPDATE tickets SET asset_ids = asset_ids || $2::uuid WHERE id = $1", ticket.id, foreign.id)
+    target = await ops.create_ticket(client)
+    await ops.do("MergeTicket", ticket, into_ticket_id=target.id, reason="The same")
+    assert list((await ops.get(target)).asset_ids) == [asset.id]
+
+
+async def test_an_alert_that_is_linked_is_of_its_tickets_client(ops: Ops, client: Client, ticket: Ticket) -> None:
+    alert = await ops.create(Alert(source="uptime", title="Down"))
+    linked = await ops.do("LinkAlertTicket", alert, ticket_id=ticket.id)
+    assert linked.client_id == client.id
+    assert (await ops.patch(linked, "client_id")).client_id == client.id

@@ -78,7 +78,7 @@ def test_a_payment_is_known_by_its_reference() -> None:
     payment_id = "0193a4a4-7d2b-7000-8000-0000003f9a2c"
     payment = {"id": payment_id, "status": "pending", "reference": portal_reference("INV-000317", payment_id)}
     assert payment["reference"] == "INV-000317-3F9A2C"
-    rules.withdraw(payment)
+    rules.withdraw(payment, by_client=True)
     assert payment["status"] == "failed"
     for changed, code in (
         ({"status": "succeeded"}, "payment-not-pending"),
@@ -86,5 +86,5 @@ def test_a_payment_is_known_by_its_reference() -> None:
         ({"status": "pending", "reference": None}, "payment-not-yours"),
     ):
         with pytest.raises(Conflict) as refusal:
-            rules.withdraw({**payment, **changed})
+            rules.withdraw({**payment, **changed}, by_client=True)
         assert refusal.value.code == code

@@ -75,11 +75,19 @@ class StripePayments:
     async def cancel(self, workspace_id: str, payment: PortalPayment) -> None:
         if not payment.HasField("provider_payment_id"):
             return
-        client = await self._client(workspace_id)
         try:
-            await self._ask(client.v1.payment_intents.cancel_async(payment.provider_payment_id))
+            client = await self._client(workspace_id)
+        except Invalid:
+            log.warning("withdrawn here alone: the workspace has no key of stripe", payment=payment.id)
+            return
+        intents, intent_id = client.v1.payment_intents, payment.provider_payment_id
+        try:
+            await self._ask(intents.cancel_async(intent_id))
         except Refused as refusal:
-            intent = await self._ask(client.v1.payment_intents.retrieve_async(payment.provider_payment_id))
+            if _is_unknown(refusal):
+                log.warning("withdrawn here alone: stripe knows no such intent", payment=payment.id, intent=intent_id)
+                return
+            intent = await self._ask(intents.retrieve_async(intent_id))
             if intent.status != "canceled":
                 raise Conflict(
                     f"The payment is {intent.status} at Stripe and cannot be withdrawn.", code="payment-received"
@@ -114,3 +122,8 @@ class StripePayments:
         except _PASSING as error:
             log.warning("stripe cannot be asked", error=type(error).__name__)
             raise Unavailable("Stripe cannot be asked right now; try again.", retry_after=5) from error
+
+
+def _is_unknown(refusal: Refused) -> bool:
+    """Whether there is no such thing in the account whose key it is."""
+    return isinstance(refusal.__cause__, stripe.InvalidRequestError) and refusal.__cause__.code == "resource_missing"

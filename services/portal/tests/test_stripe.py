@@ -16,7 +16,7 @@ from opsfield.common.v1.raw_body_pb2 import RawBody
 from opsfield.ops.v1 import portal_invoices_pb2
 from opsfield.ops.v1.contacts_pb2 import Contact
 from opsfield.ops.v1.invoices_pb2 import Invoice
-from opsfield.ops.v1.payments_pb2 import DeletePaymentRequest, Payment, UpdatePaymentRequest
+from opsfield.ops.v1.payments_pb2 import DeletePaymentRequest, GetPaymentRequest, Payment, UpdatePaymentRequest
 from opsfield.platform.v1.secrets_pb2 import SetWorkspaceSecretRequest
 from opsfield.platform.v1.settings_pb2 import Portal, ReplaceWorkspaceSettingsRequest, WorkspaceSettings
 from opsfield.portal.v1 import actions_pb2 as pb2
@@ -213,6 +213,19 @@ async def test_the_bookkeeper_too_withdraws_what_can_still_be_paid_at_stripe(
     assert account.intents[begun.provider_payment_id]["status"] == "canceled"
     await staff.ops.call("DeletePayment", DeletePaymentRequest(id=begun.id))
     assert await balance(person, invoice) == "100.00"
+
+
+async def test_what_stripe_does_not_know_any_more_is_withdrawn_here(
+    staff: Provider, person: Caller, invoice: Invoice, account: FakeStripe
+) -> None:
+    begun = (await person.call("BeginPortalPayment", beginning(invoice))).payment
+    missing = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such payment_intent"}
+    account.fails.append((404, missing))
+    withdrawing = portal_invoices_pb2.WithdrawPortalPaymentRequest(id=begun.id)
+    withdrawn = await staff.portal.call("WithdrawPortalPayment", withdrawing)
+    assert withdrawn.status == Payment.FAILED
+    found = await staff.ops.call("GetPayment", GetPaymentRequest(id=begun.id))
+    assert found.failure_reason == "Withdrawn by the books' keeper."
 
 
 async def test_money_for_a_payment_that_is_unknown_is_told_the_operator(

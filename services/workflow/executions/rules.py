@@ -80,7 +80,12 @@ def retry(row: Row, now: datetime) -> None:
     row["attempt"] += 1
     row["retry_count"] += 1
     _begin(row, now)
-    row["proposals"] = _bounded(each for each in row["proposals"] if each.get("resource_id"))
+    row["proposals"] = _bounded(
+        # What was begun and is not proposed again is not done.
+        each if each["state"] == "applied" else {**each, "state": "failed"}
+        for each in row["proposals"]
+        if each.get("resource_id")
+    )
 
 
 def start(row: Row, *, attempt: int, tries: int, at: datetime) -> bool:

@@ -175,6 +175,26 @@ def test_what_an_attempt_has_done_is_not_done_again() -> None:
     assert [each["state"] for each in row["proposals"]] == ["rejected", "rejected", "applied"]
 
 
+def test_what_was_begun_and_is_not_proposed_again_is_not_done() -> None:
+    row = queued()
+    proposed(row, "one", "two", at_once=True)
+    rules.apply_proposal(row, 0, "r-1", NOW)
+    rules.fail_proposal(row, 1, "no such alert", "r-2", NOW)
+    rules.retry(row, NOW)
+    proposed(row, "two")
+    rules.cancel(row, NOW, None)
+    rules.retry(row, NOW)
+    assert proposed(row, "another") == [
+        ("another", "proposed", None),
+        ("two", "failed", "r-2"),
+        ("one", "applied", "r-1"),
+    ]
+    rules.cancel(row, NOW, None)
+    rules.retry(row, NOW)
+    proposed(row)
+    assert row["status"] == "succeeded"
+
+
 def test_nothing_is_left_to_be_decided_when_all_of_it_was_done_before() -> None:
     row = queued()
     proposed(row, "one", "two", at_once=True)

@@ -87,7 +87,7 @@ def check_by_hand(before: Payment, after: Payment | None) -> None:
     ):
         raise Conflict(
             f"The payment was begun in the portal and can still be paid at {before['provider']}: it is neither failed "
-            "nor deleted, and keeps its amount, provider and reference. Withdraw it by "
+            "nor deleted, and keeps its amount, provider and reference. Whoever has the role billing withdraws it by "
             f"POST /api/v1/portal/payments/{before['id']}/withdraw, which cancels it there first.",
             code="payment-at-provider",
         )

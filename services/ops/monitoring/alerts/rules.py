@@ -85,9 +85,10 @@ def belong_to(alert: dict[str, Any], client_id: str) -> None:
 
 
 def stay_with_ticket(alert: dict[str, Any], client_id: str) -> None:
-    """Raises Invalid when an alert would be of another client than its ticket."""
+    """Make an alert that of its ticket's client. Raises Invalid when it names another."""
     if alert["client_id"] not in (None, client_id):
         raise Invalid.fields(FieldError("clientId", "is not the client of the alert's ticket"))
+    alert["client_id"] = client_id
 
 
 def clear(alert: dict[str, Any], *, seen_at: datetime) -> None:
@@ -102,4 +103,4 @@ def link(alert: dict[str, Any], ticket: dict[str, Any]) -> None:
         raise Conflict("The alert is linked to another ticket already.", code="already-linked")
     if alert["client_id"] not in (None, ticket["client_id"]):
         raise Invalid.fields(FieldError("ticketId", "names a ticket of another client"))
-    alert["ticket_id"] = ticket["id"]
+    alert["ticket_id"], alert["client_id"] = ticket["id"], ticket["client_id"]

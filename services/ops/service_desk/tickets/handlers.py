@@ -10,6 +10,7 @@ from kit.resources.handlers import ResourceHandlers
 from kit.resources.kind import Kind, Row
 from kit.unit_of_work import UnitOfWork
 from opsfield.ops.v1 import tickets_pb2
+from services.ops.directory.assets.store import of_others
 from services.ops.directory.belonging import BelongingHandlers, check_assets
 from services.ops.monitoring.alerts.kind import ALERTS
 from services.ops.service_desk.sla import clock
@@ -69,7 +70,9 @@ class TicketHandlers(BelongingHandlers):
         number = TICKETS.written_number(source["number"])
         note = f"Merged into {TICKETS.written_number(target['number'])}: {request.reason}"
         merged = await self.change(work, request.id, lambda ticket: rules.close_merged(ticket, target, note=note))
-        await self.amend(work, target, lambda ticket: rules.take_over(ticket, source))
+        # Before links were checked, a ticket could get another client's.
+        foreign = await of_others(work, target["client_id"], source["asset_ids"])
+        await self.amend(work, target, lambda ticket: rules.take_over(ticket, source, but=foreign))
         for alert_id in await store.lock_alerts(work, source["id"]):
             alert = await _ALERTS.lock(work, alert_id)
             await _ALERTS.amend(work, alert, lambda row: row.update(ticket_id=target["id"]))
@@ -111,12 +114,12 @@ class TicketHandlers(BelongingHandlers):
     async def _choose_policy(self, work: UnitOfWork, before: Row | None, after: Row) -> None:
         """Without a policy that is named, a ticket that is new to its client gets what that is promised. Raises Invalid
         for the policy of another client."""
-        if after["sla_policy_id"] != (before["sla_policy_id"] if before else None):
-            named = after["sla_policy_id"]
-            if named is not None and not await is_policy_for(work, named, after["client_id"]):
-                raise Invalid.fields(FieldError("slaPolicyId", "is the policy of another client"))
-        elif before is None or before["client_id"] != after["client_id"]:
+        named, known = after["sla_policy_id"], before["sla_policy_id"] if before else None
+        is_new = before is None or before["client_id"] != after["client_id"]
+        if is_new and named in (None, known):
             after["sla_policy_id"] = await policy_for(work, after["client_id"])
+        elif named not in (None, known) and not await is_policy_for(work, named, after["client_id"]):
+            raise Invalid.fields(FieldError("slaPolicyId", "is the policy of another client"))
 
     async def _terms(self, work: UnitOfWork, before: Row | None, after: Row) -> Terms | None:
         policy_id = after["sla_policy_id"]

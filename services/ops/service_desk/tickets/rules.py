@@ -1,5 +1,6 @@
 """What may happen to a ticket."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,9 +139,9 @@ def close_merged(source: dict[str, Any], target: dict[str, Any], *, note: str) -
     source["resolution"] = source["resolution"] or note
 
 
-def take_over(target: dict[str, Any], source: dict[str, Any]) -> None:
+def take_over(target: dict[str, Any], source: dict[str, Any], *, but: Collection[str] = ()) -> None:
     """Give the ticket that stays what the merged one had: those who want to know, and its links. What would be too
-    many is left where it is."""
+    many is left where it is, and so are those that `but` names."""
     for field, most in (("watchers", MOST_WATCHERS), *((each, MOST_LINKS) for each in LINKS)):
-        new = [each for each in source[field] if each not in target[field]]
+        new = [each for each in source[field] if each not in target[field] and each not in but]
         target[field] = [*target[field], *new][: max(most, len(target[field]))]
