@@ -35,8 +35,6 @@ def test_one_that_is_well_has_all_points() -> None:
     [
         ({"status": "offline"}, "status", 25),
         ({"status": "degraded"}, "status", 15),
-        ({"lastSeenAt": "2026-03-01T00:00:00Z"}, "unseen", 8),
-        ({"lastSeenAt": "2026-01-01T00:00:00Z"}, "unseen", 15),
         ({"warrantyExpiresOn": "2026-03-17"}, "warranty ended", 10),
         ({"warrantyExpiresOn": "2026-04-17"}, "warranty ends", 5),
         ({"purchaseDate": "2021-03-01"}, "age", 15),
@@ -49,6 +47,17 @@ def test_what_is_wrong_costs(fields: dict[str, Any], rule: str, points: int) -> 
     result = health(asset(**fields))
     assert faults(result) == {rule: points}
     assert result.output["assets"][0]["score"] == 100 - points
+
+
+@pytest.mark.parametrize(("seen", "points"), [("2026-03-01", 8), ("2026-01-01", 15)])
+def test_silence_costs_more_the_longer_it_lasts(seen: str, points: int) -> None:
+    found = faults(health(asset(status="offline", lastSeenAt=f"{seen}T00:00:00Z")))
+    assert found == {"status": 25, "unseen": points}
+
+
+@pytest.mark.parametrize("status", ["online", "degraded"])
+def test_one_that_is_reached_was_not_last_seen_long_ago(status: str) -> None:
+    assert "unseen" not in faults(health(asset(status=status, lastSeenAt="2026-01-01T00:00:00Z")))
 
 
 def test_the_last_day_of_a_warranty_still_counts() -> None:

@@ -145,9 +145,17 @@ def test_an_observation_sets_the_status_and_when_it_was_reached(status: str, see
     assert (seen_asset["status"], seen_asset["last_seen_at"]) == (status, seen)
 
 
-def test_an_observation_that_comes_late_is_left_aside() -> None:
+@pytest.mark.parametrize("status", ["online", "degraded", "offline"])
+def test_when_it_was_last_seen_is_taken_over_also_of_one_that_is_offline(status: str) -> None:
+    seen_asset = asset("online", last_seen_at=EARLIER)
+    observe(seen_asset, status=status, at=NOW, was_seen=True)
+    assert (seen_asset["status"], seen_asset["last_seen_at"]) == (status, NOW)
+
+
+@pytest.mark.parametrize("was_seen", [False, True])
+def test_an_observation_that_comes_late_is_left_aside(was_seen: bool) -> None:
     seen_asset = asset("online", last_seen_at=NOW)
-    observe(seen_asset, status="offline", at=EARLIER)
+    observe(seen_asset, status="offline", at=EARLIER, was_seen=was_seen)
     assert (seen_asset["status"], seen_asset["last_seen_at"]) == ("online", NOW)
 
 

@@ -86,6 +86,37 @@ async def test_an_asset_that_was_there_is_taken_over(
     assert len(await assets(ops)) == 1
 
 
+async def test_a_machine_that_is_set_up_anew_stays_the_asset_that_it_was(
+    ops: Ops, telemetry: Telemetry, client: Client
+) -> None:
+    before, after = ids.new_id(), ids.new_id()
+    await telemetry.tell(observed(client, before, serial_number="SN-1"), key=before)
+    asset = await reported(ops, before, status=Asset.ONLINE)
+    offline = AssetObserved(agent_id=before, client_id=client.id, status=AssetObserved.OFFLINE, last_seen_at=NOW)
+    await telemetry.tell(offline, key=before)
+    await reported(ops, before, status=Asset.OFFLINE)
+    enrolled = AssetObserved(
+        agent_id=after,
+        client_id=client.id,
+        inventory=Inventory(hostname="web-01", operating_system="Debian 13"),
+        replaces_agent_ids=[before],
+    )
+    await telemetry.tell(enrolled, observed(client, after, minutes=1, serial_number="SN-1", model="X9"), key=after)
+    now = await reported(ops, after, model="X9", status=Asset.ONLINE)
+    assert (now.id, now.serial_number, now.operating_system) == (asset.id, "SN-1", "Debian 13")
+    assert len(await assets(ops)) == 1
+
+
+async def test_nobody_takes_the_place_of_another_clients_agent(ops: Ops, telemetry: Telemetry, client: Client) -> None:
+    theirs = await ops.create_asset(await ops.create_client(name="Another"), agent_id="the-former")
+    agent = ids.new_id()
+    said = observed(client, agent, model="X9")
+    said.replaces_agent_ids.append("the-former")
+    await telemetry.tell(said, key=agent)
+    assert (await reported(ops, agent)).id != theirs.id
+    assert (await ops.get(theirs)).agent_id == "the-former"
+
+
 async def test_a_machine_of_that_name_at_another_client_is_another(
     ops: Ops, telemetry: Telemetry, client: Client
 ) -> None:

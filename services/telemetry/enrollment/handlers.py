@@ -116,9 +116,9 @@ class EnrollmentHandlers:
         if place is None:
             raise _refused()
         hardware_id = _given(request, "hardware_id")
-        if hardware_id:
-            for each in await store.agents_of_hardware(work, place["client_id"], hardware_id):
-                await revoke(work, each, reason="the machine was enrolled anew")
+        replaced = await store.agents_of_hardware(work, place["client_id"], hardware_id) if hardware_id else []
+        for each in replaced:
+            await revoke(work, each, reason="the machine was enrolled anew")
         operating_system, version = _given(request, "operating_system"), _given(request, "agent_version")
         agent_id = ids.new_id()
         agent = store.NewAgent(
@@ -135,9 +135,12 @@ class EnrollmentHandlers:
         )
         await store.add_agent(work, agent)
         # The asset is there before anything can be said about it.
-        inventory = Inventory(hostname=request.hostname, operating_system=operating_system)
         observed = AssetObserved(
-            agent_id=agent_id, client_id=place["client_id"], site_id=place["site_id"], inventory=inventory
+            agent_id=agent_id,
+            client_id=place["client_id"],
+            site_id=place["site_id"],
+            inventory=Inventory(hostname=request.hostname, operating_system=operating_system),
+            replaces_agent_ids=replaced,
         )
         work.emit(observed, key=agent_id)
         return {**place, "id": agent_id, "created_at": work.now}

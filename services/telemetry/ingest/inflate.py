@@ -9,6 +9,8 @@ from backports import zstd
 from kit.errors import Malformed, TooLarge
 
 MOST_BYTES = 8 * 1024 * 1024
+# Senders write one. Each costs a copy of all that follows it, also one that inflates to nothing.
+MOST_PARTS = 64
 # 8 MiB: what a decompressor must be ready for (RFC 8878, 3.1.1.1.2).
 _ZSTD_WINDOW_LOG = 23
 
@@ -25,7 +27,7 @@ class _Decompressor(Protocol):
 
 def inflate(data: bytes, encoding: str, most_bytes: int = MOST_BYTES) -> bytes:
     """The body as it was before it was compressed. `encoding`: "gzip", "zstd", or empty for none. Raises TooLarge, and
-    Malformed for one that is damaged or ends too early."""
+    Malformed for one that is damaged, ends too early or consists of too many parts."""
     if not encoding:
         if len(data) > most_bytes:
             raise _too_large(most_bytes)
@@ -35,6 +37,8 @@ def inflate(data: bytes, encoding: str, most_bytes: int = MOST_BYTES) -> bytes:
     try:
         # Both formats may consist of several compressed parts, one after the other.
         while data or not parts:
+            if len(parts) == MOST_PARTS:
+                raise Malformed(f"The body consists of more than {MOST_PARTS} parts.", code="body-in-too-many-parts")
             decompressor = _DECOMPRESSORS[encoding]()
             part = decompressor.decompress(data, left + 1)
             if len(part) > left:

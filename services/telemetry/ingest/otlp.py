@@ -1,8 +1,8 @@
 """OTLP/HTTP (opentelemetry.io/docs/specs/otlp): its requests as batches, and its answers.
 
 A data point becomes a metric whose instance is made of its attributes, `device=sda,state=idle`, the service's name
-among them; of a histogram there are its count, sum, minimum and maximum. Positions count data points and log records
-in the order of the request.
+among them; of a histogram there are its count, sum, minimum and maximum. A data point is taken with all its figures or
+not at all. Positions count data points and log records in the order of the request.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +30,8 @@ from services.telemetry.ingest.events import Batch, Event, Log, Metric
 from services.telemetry.ingest.json_batches import MOST_EVENTS, sentence
 
 PROTOBUF = "application/x-protobuf"
+# Of a histogram's data point there are up to four; a summary's may have any number.
+MOST_FIGURES = 4 * MOST_EVENTS
 # opentelemetry.proto.metrics.v1.DataPointFlags
 _NO_RECORDED_VALUE = 1
 # Of a log record's severity numbers (1 to 24), four each.
@@ -40,16 +42,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def read_metrics(data: bytes, content_type: str) -> Batch:
     """Raises Malformed for what is no request, Invalid for more data points than a batch may have events."""
     request: Any = _parse(ExportMetricsServiceRequest, data, content_type)
-    batch = Batch([])
+    batch, count = Batch([]), 0
     for index, (name, service, point) in enumerate(_points(request)):
+        if point.flags & _NO_RECORDED_VALUE:
+            continue
+        count += 1
+        _check_count(count)
         try:
-            events = [_checked(event) for event in _metrics(name, service, point)]
+            left = MOST_FIGURES - len(batch.events)
+            events = [_checked(event) for event in _metrics(name, service, point, left)]
         except _Unfit as error:
             batch.reject(index, str(error))
         else:
             for event in events:
                 batch.take(index, event)
-        _check_count(batch)
     return batch
 
 
@@ -58,11 +64,11 @@ def read_logs(data: bytes, content_type: str) -> Batch:
     request: Any = _parse(ExportLogsServiceRequest, data, content_type)
     batch = Batch([])
     for index, (source, record) in enumerate(_records(request)):
+        _check_count(index + 1)
         try:
             batch.take(index, _checked(_log(source, record)))
         except _Unfit as error:
             batch.reject(index, str(error))
-        _check_count(batch)
     return batch
 
 
@@ -102,15 +108,16 @@ def _parse(message_class: type[Message], data: bytes, content_type: str) -> Mess
         raise Malformed(f"The body is not an {message_class.__name__}.", code="body-not-otlp") from error
 
 
-def _check_count(batch: Batch) -> None:
-    if len(batch.events) + len(batch.rejections) > MOST_EVENTS:
+def _check_count(count: int) -> None:
+    if count > MOST_EVENTS:
         raise Invalid.fields(FieldError("body", f"must have at most {MOST_EVENTS} items"))
 
 
 def _checked(event: Event) -> Event:
     """The event, if its limits allow it."""
     try:
-        msgspec.convert(msgspec.to_builtins(event, builtin_types=(datetime,)), Event)
+        # By its own class: that of all events would be looked at anew each time.
+        msgspec.convert(msgspec.to_builtins(event, builtin_types=(datetime,)), type(event))
     except msgspec.ValidationError as error:
         raise _Unfit(sentence(str(error))) from error
     return event
@@ -126,13 +133,14 @@ def _points(request: Any) -> Iterator[tuple[str, str, Any]]:
                     yield metric.name, service, point
 
 
-def _metrics(name: str, service: str, point: Any) -> Iterator[Metric]:
-    if point.flags & _NO_RECORDED_VALUE:
-        return
+def _metrics(name: str, service: str, point: Any, most: int) -> Iterator[Metric]:
+    values = _values(point)
+    if len(values) > most:
+        raise _Unfit(f"with it the batch would have more than {MOST_FIGURES} figures")
     at = _instant(point.time_unix_nano)
     labels = [f"service={service}"] if service else []
     labels += sorted(f"{each.key}={_text(each.value)}" for each in point.attributes)
-    for suffix, label, value in _values(point):
+    for suffix, label, value in values:
         if not isfinite(value):
             raise _Unfit("value: must be a finite number")
         instance = ",".join([*labels, label] if label else labels)

@@ -9,7 +9,7 @@ import pytest
 from backports import zstd
 
 from kit.errors import Malformed, TooLarge
-from services.telemetry.ingest.inflate import MOST_BYTES, inflate
+from services.telemetry.ingest.inflate import MOST_BYTES, MOST_PARTS, inflate
 
 TEXT = b'{"events": []}' * 1000
 COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress, "": bytes}
@@ -33,6 +33,20 @@ def test_parts_in_a_row_are_one_body_and_bounded_together(encoding: str) -> None
     assert inflate(body, encoding) == TEXT * 3
     with pytest.raises(TooLarge):
         inflate(body, encoding, len(TEXT) * 3 - 1)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_body_consists_of_at_most_so_many_parts(encoding: str) -> None:
+    part = COMPRESS[encoding](b"x")
+    assert inflate(part * MOST_PARTS, encoding) == b"x" * MOST_PARTS
+    with pytest.raises(Malformed, match="parts"):
+        inflate(part * (MOST_PARTS + 1), encoding)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_parts_that_inflate_to_nothing_count_as_well(encoding: str) -> None:
+    with pytest.raises(Malformed, match="parts"):
+        inflate(COMPRESS[encoding](b"") * 2000, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])

@@ -161,6 +161,38 @@ def test_a_request_has_at_most_so_many_points() -> None:
         otlp.read_metrics(written(metrics(gauge(*[point()] * (MOST_EVENTS + 1)))), TYPES[0])
 
 
+def histograms(count: int) -> Metric:
+    each = HistogramDataPoint(time_unix_nano=NANOS, count=4, sum=10.0, min=1.0, max=6.0)
+    return Metric(name="h", histogram=Histogram(data_points=[each] * count))
+
+
+def test_a_request_may_have_as_many_histograms_as_other_points() -> None:
+    batch = otlp.read_metrics(written(metrics(histograms(MOST_EVENTS))), TYPES[0])
+    assert (len(batch.events), batch.rejections) == (4 * MOST_EVENTS, [])
+    with pytest.raises(Invalid):
+        otlp.read_metrics(written(metrics(histograms(MOST_EVENTS + 1))), TYPES[0])
+
+
+def test_points_with_more_figures_than_there_is_room_for_are_rejected_and_the_rest_is_kept() -> None:
+    large = SummaryDataPoint(time_unix_nano=NANOS)
+    for place in range(otlp.MOST_FIGURES - 2):
+        large.quantile_values.add(quantile=place, value=1.0)
+    summary = Metric(name="s", summary=Summary(data_points=[large]))
+    # With its count and sum it has as many as there may be.
+    alone = otlp.read_metrics(written(metrics(summary)), TYPES[0])
+    assert (len(alone.events), alone.rejections) == (otlp.MOST_FIGURES, [])
+    batch = otlp.read_metrics(written(metrics(gauge(point()), summary, gauge(point(2.0)))), TYPES[0])
+    assert [each.value for each in taken(batch)] == [1.0, 2.0]
+    [rejection] = batch.rejections
+    assert (rejection.position, "figures" in rejection.message) == (1, True)
+
+
+def test_points_without_a_value_do_not_count() -> None:
+    request = metrics(gauge(*[point(flags=1)] * MOST_EVENTS, point(2.0)))
+    batch = otlp.read_metrics(written(request), TYPES[0])
+    assert [each.value for each in taken(batch)] == [2.0]
+
+
 def test_an_exporter_is_told_how_many_were_rejected_in_the_format_it_asked_in() -> None:
     answer = ExportMetricsServiceResponse.FromString(otlp.written(otlp.metrics_answer(3, "1: no"), TYPES[0]))
     assert (answer.partial_success.rejected_data_points, answer.partial_success.error_message) == (3, "1: no")

@@ -32,6 +32,7 @@ async def test_an_agent_turns_offline_is_told_and_comes_back(site: Site, acme: W
         "clientId": site.client_id,
         "siteId": site.site_id,
         "inventory": None,
+        "replacesAgentIds": [],
     }
     await site.sweep_at(180, 185)
     [raised] = await acme.told("condition-raised")

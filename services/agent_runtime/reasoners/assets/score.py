@@ -14,6 +14,7 @@ Row = dict[str, Any]
 _STATUS = {"offline": 25, "degraded": 15, "unknown": 5}
 _ALERT = {"critical": 25, "high": 12, "warning": 6, "info": 2}
 _MOST_BY_ALERTS = 40
+_REACHED = frozenset({"online", "degraded"})
 _UNSEEN = ((timedelta(days=30), 15), (timedelta(days=7), 8))
 _WARRANTY_ENDED, _WARRANTY_ENDS, _WARRANTY_SOON = 10, 5, timedelta(days=60)
 # In years: at that age it is usually replaced. Others live on.
@@ -67,6 +68,9 @@ def _reachable(asset: Row, now: datetime) -> Iterable[Fault]:
         return
     if points := _STATUS.get(asset["status"], 0):
         yield Fault("status", points, f"It is {asset['status']}.")
+    # While it is reached nobody tells each time that it was seen.
+    if asset["status"] in _REACHED:
+        return
     seen = times.instant(asset["lastSeenAt"])
     if seen is not None:
         unseen = now - seen

@@ -1,8 +1,8 @@
 """What endpoint agents say of the machines they run on becomes assets.
 
-An asset that was there before the agent is taken over, recognized by its serial number or its host's name; what the
-provider wrote into it stays. Fields that cannot be (an address that is none, another asset's serial number) are left
-out.
+An asset that was there before the agent is taken over, recognized by the agents whose place this one takes, by its
+serial number or by its host's name; what the provider wrote into it stays. Fields that cannot be (an address that is
+none, another asset's serial number) are left out.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ async def asset_of(work: UnitOfWork, assets: AssetHandlers, said: Row) -> str | 
     if inventory is None:
         return known.id if known else None
     if known is None and said["client_id"] is not None:
-        known = await store.same_machine(work, said["client_id"], inventory.get("serial_number"), inventory["hostname"])
+        known = await _there_before(work, said)
     reported = {name: inventory[name] for name in _REPORTED if inventory.get(name)}
     try:
         async with work.attempt():
@@ -34,6 +34,14 @@ async def asset_of(work: UnitOfWork, assets: AssetHandlers, said: Row) -> str | 
     except (Conflict, Invalid):
         certain = {name: value for name, value in reported.items() if name not in _DOUBTFUL}
         return await _take(work, assets, known, said, certain)
+
+
+async def _there_before(work: UnitOfWork, said: Row) -> store.Known | None:
+    client_id, inventory = said["client_id"], said["inventory"]
+    # A condition, of which an asset may be made too, does not say whose place its agent takes.
+    replaced = said.get("replaces_agent_ids")
+    known = await store.of_predecessors(work, client_id, replaced) if replaced else None
+    return known or await store.same_machine(work, client_id, inventory.get("serial_number"), inventory["hostname"])
 
 
 async def _take(

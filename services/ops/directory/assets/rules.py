@@ -55,9 +55,9 @@ def judge(before: dict[str, Any] | None, after: dict[str, Any], now: datetime) -
         raise Invalid.fields(*wrong)
 
 
-def observe(asset: dict[str, Any], *, status: str, at: datetime) -> None:
-    """Take in an observation; one older than the last is left aside. Raises Invalid for a status that cannot be
-    observed, Conflict when the asset is retired."""
+def observe(asset: dict[str, Any], *, status: str, at: datetime, was_seen: bool = False) -> None:
+    """Take in an observation; one older than the last is left aside. `was_seen`: `at` is when it was last seen, also
+    where it is offline. Raises Invalid for a status that cannot be observed, Conflict when the asset is retired."""
     if status not in OBSERVABLE:
         raise Invalid.fields(FieldError("status", f"must be one of {', '.join(sorted(OBSERVABLE))}"))
     if asset["status"] == "retired":
@@ -65,7 +65,7 @@ def observe(asset: dict[str, Any], *, status: str, at: datetime) -> None:
     if asset["last_seen_at"] is not None and at < asset["last_seen_at"]:
         return
     asset["status"] = status
-    if status in REACHED:
+    if was_seen or status in REACHED:
         asset["last_seen_at"] = at
 
 

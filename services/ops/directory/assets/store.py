@@ -12,6 +12,11 @@ _ALIVE = "FROM assets WHERE workspace_id = $1 AND deleted_at IS NULL"
 _IN_MAINTENANCE = f"SELECT maintenance_mode {_ALIVE} AND id = $2 FOR SHARE"
 _BY_ID = f"SELECT id, client_id {_ALIVE} AND id = $2"
 _BY_AGENT = f"SELECT id, client_id {_ALIVE} AND agent_id = $2"
+# Held, so that of several successors one takes it over.
+_OF_PREDECESSORS = f"""
+SELECT id, client_id {_ALIVE} AND client_id = $2 AND status <> 'retired' AND agent_id = ANY($3::text[])
+ORDER BY last_seen_at DESC NULLS LAST, id LIMIT 1 FOR UPDATE
+"""
 
 
 # By the serial number, whoever reported for it before; by the host's name only where nobody does.
@@ -46,6 +51,12 @@ async def by_id(work: UnitOfWork, asset_id: str) -> Known | None:
 async def by_agent(work: UnitOfWork, agent_id: str) -> Known | None:
     """The asset of the workspace for which this endpoint agent reports."""
     return _known(await work.fetchrow(_BY_AGENT, work.call.workspace_id, agent_id))
+
+
+async def of_predecessors(work: UnitOfWork, client_id: str, agent_ids: Sequence[str]) -> Known | None:
+    """The client's asset for which one of these endpoint agents reported, held until the unit of work ends; the one
+    seen last if there are several."""
+    return _known(await work.fetchrow(_OF_PREDECESSORS, work.call.workspace_id, client_id, agent_ids))
 
 
 async def same_machine(work: UnitOfWork, client_id: str, serial_number: str | None, hostname: str) -> Known | None:
