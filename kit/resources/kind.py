@@ -51,13 +51,15 @@ def _nothing(_before: Row | None, _after: Row, _message: Any) -> Iterable[Messag
 @dataclass(frozen=True, eq=False)
 class Kind:
     """`defaults` stand in for fields that were not sent; `state_field` is kept when a replacement leaves it out;
-    `unique` maps a unique index to the JSON name of the field it is about."""
+    `unique` maps a unique index to the JSON name of the field it is about; `filters` maps those of the list that are no
+    columns to SQL conditions, `$1` being the workspace and `{}` the value."""
 
     message: type[Message]
     rules: Rules
     defaults: Mapping[str, Any] = field(default_factory=dict)
     state_field: str = "status"
     unique: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
     announce: Announce = _nothing
 
     @cached_property

@@ -148,7 +148,7 @@ class ResourceStore:
         for name, value in listing.values.items():
             is_number = name == "number" and self._kind.number_prefix
             arguments.append(self._kind.read_number(value) if is_number else value)
-            conditions.append(f"{name} = ${len(arguments)}")
+            conditions.append(self._kind.filters.get(name, f"{name} = {{}}").format(f"${len(arguments)}"))
         if listing.q:
             arguments.append(like_pattern(listing.q))
             conditions.append(f"search LIKE ${len(arguments)}")

@@ -44,6 +44,9 @@ class EndpointModel:
             except OpenAIError as error:
                 log.warning("model does not answer", model=self.name, error=_kind(error))
                 return Unanswered(self.name, f"The model did not answer: {_kind(error)}.", tries)
+            if said is None:
+                log.warning("endpoint of the model answers with no completion", model=self.name)
+                return Unanswered(self.name, "The model did not answer: what came back is no completion.", tries)
             answer, complaint = _read(said, question.schema)
             if answer is not None:
                 return Answered(self.name, answer, tries)
@@ -58,12 +61,14 @@ class EndpointModel:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _complete(self, messages: list[Any], schema: Json) -> str:
+    async def _complete(self, messages: list[Any], schema: Json) -> str | None:
+        """What the model said; None when what came back is no completion."""
         form: Any = {"type": "json_object"}
         if self._keeps_schemas:
             form = {"type": "json_schema", "json_schema": {"name": "judgement", "strict": True, "schema": schema}}
         try:
-            completion = await self._client.chat.completions.create(
+            # Raw: the client takes what it is sent for a completion, whatever it is.
+            response = await self._client.chat.completions.with_raw_response.create(
                 model=self.name, messages=messages, response_format=form, temperature=0, max_tokens=_MOST_TOKENS
             )
         except (BadRequestError, UnprocessableEntityError):
@@ -72,8 +77,7 @@ class EndpointModel:
             log.info("endpoint of the model takes no schema; it is asked for JSON instead", model=self.name)
             self._keeps_schemas = False
             return await self._complete(messages, schema)
-        choices = completion.choices or ()
-        return (choices[0].message.content if choices and choices[0].message else None) or ""
+        return _said(response.content)
 
 
 def _messages(question: Question) -> list[Any]:
@@ -82,19 +86,31 @@ def _messages(question: Question) -> list[Any]:
     return [{"role": "system", "content": told}, {"role": "user", "content": material}]
 
 
+def _said(body: bytes) -> str | None:
+    """The text of a completion, empty where it has none; None for what is no completion."""
+    try:
+        said = json.loads(body)["choices"][0]["message"].get("content") or ""
+        # Lone surrogates could not be sent back.
+        said.encode()
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None
+    return said if isinstance(said, str) else None
+
+
 def _read(said: str, schema: Json) -> tuple[Json | None, str]:
     """The answer, or what is wrong with it. Some models put a fence around it, or a greeting before."""
     start, end = said.find("{"), said.rfind("}")
     try:
         answer = json.loads(said[start : end + 1]) if start >= 0 else None
+        # Python reads what is no JSON (NaN, lone surrogates) and numbers that no float holds.
+        json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
+        error = next(iter(Draft202012Validator(schema).iter_errors(answer)), None)
+        complaint = f"{error.json_path}: {' '.join(error.message.split())}"[:_LONGEST_COMPLAINT] if error else ""
     except (ValueError, RecursionError):
-        answer = None
+        answer, complaint = None, ""
     if not isinstance(answer, dict):
         return None, "it is no JSON object"
-    error = next(iter(Draft202012Validator(schema).iter_errors(answer)), None)
-    if error is None:
-        return answer, ""
-    return None, f"{error.json_path}: {' '.join(error.message.split())}"[:_LONGEST_COMPLAINT]
+    return (None, complaint) if complaint else (answer, "")
 
 
 def _kind(error: OpenAIError) -> str:

@@ -14,9 +14,10 @@ Json = dict[str, Any]
 
 @dataclass
 class Endpoint:
-    """`says`: one answer after another, the last one for ever: a text is a completion's content, a number a status."""
+    """`says`: one answer after another, the last one for ever: a text is a completion's content, a number a status,
+    bytes are all of it."""
 
-    says: Sequence[str | int | Json]
+    says: Sequence[str | int | bytes | Json]
     url: str = ""
     asked: list[Json] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -30,15 +31,17 @@ class Endpoint:
         self.keys.append(dict(scope["headers"]).get(b"authorization", b"").decode())
         said = self.says[min(len(self.asked), len(self.says) - 1)]
         self.asked.append(json.loads(body))
-        status, answer = (said, {"error": {"message": "no"}}) if isinstance(said, int) else (200, _completion(said))
+        refused: Json = {"error": {"message": "no"}}
+        status, answer = (said, refused) if isinstance(said, int) else (200, _completion(said))
         await send(
             {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
         )
-        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        await send({"type": "http.response.body", "body": body})
 
 
-def _completion(said: str | Json) -> Json:
-    if isinstance(said, dict):
+def _completion(said: str | bytes | Json) -> bytes | Json:
+    if isinstance(said, dict | bytes):
         return said
     message = {"role": "assistant", "content": said}
     choice = {"index": 0, "finish_reason": "stop", "message": message}
@@ -46,7 +49,7 @@ def _completion(said: str | Json) -> Json:
 
 
 @asynccontextmanager
-async def serving(*says: str | int | Json) -> AsyncIterator[Endpoint]:
+async def serving(*says: str | int | bytes | Json) -> AsyncIterator[Endpoint]:
     endpoint = Endpoint(says)
     config = uvicorn.Config(endpoint, host="127.0.0.1", port=0, lifespan="off", log_config=None)
     server = uvicorn.Server(config)

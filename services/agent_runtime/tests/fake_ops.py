@@ -32,7 +32,7 @@ class FakeOps:
         self.asked.append((kind, filters))
         _check(kind, limit, filters)
         wanted = {name: value for name, value in filters.items() if name not in _PAGING}
-        found = [each for each in self._rows.get(kind, ()) if all(each[name] == wanted[name] for name in wanted)]
+        found = [each for each in self._rows.get(kind, ()) if all(self._of(each, x) == wanted[x] for x in wanted)]
         by = filters.get("sortBy", "createdAt")
         known = [each for each in found if each[by] is not None]
         known.sort(key=lambda each: each[by], reverse=filters.get("sortOrder", "desc") == "desc")
@@ -40,6 +40,14 @@ class FakeOps:
         page = ordered[filters.get("offset", 0) :][:limit]
         self.rows += len(page)
         return page
+
+    def _of(self, row: Row, name: str) -> Any:
+        """What a filter compares."""
+        if name == "invoiced":
+            return row["invoicedAt"] is not None
+        if name == "clientId" and "ticketId" in row:
+            return next((each["clientId"] for each in self._rows["tickets"] if each["id"] == row["ticketId"]), None)
+        return row[name]
 
 
 def _check(kind: str, limit: int, filters: Row) -> None:

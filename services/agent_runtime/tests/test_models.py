@@ -89,6 +89,37 @@ async def test_a_completion_without_content_is_no_answer(said: dict[str, object]
         assert isinstance(await answer_of(endpoint), Unanswered)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<html>Log in</html>",
+        b'{"choices": [{"index": 0, "mess',
+        b"null",
+        b"[]",
+        b'"blue"',
+        b"\xff",
+        b"[" * 90_000,
+        b'{"choices": {"0": "blue"}}',
+        b'{"choices": ["blue"]}',
+        b'{"choices": [{"message": {"content": [{"type": "text", "text": "blue"}]}}]}',
+        b'{"choices": [{"message": {"content": "\\ud83d"}}]}',
+    ],
+)
+async def test_what_is_no_completion_is_no_answer(said: bytes) -> None:
+    async with serving(said) as endpoint:
+        answer = await answer_of(endpoint)
+    assert isinstance(answer, Unanswered)
+    assert (answer.tries, len(endpoint.asked)) == (1, 1)
+    assert "blue" not in answer.reason
+
+
+@pytest.mark.parametrize("said", ['{"share": NaN}', '{"share": Infinity}', '{"share": 1e999}', '{"text": "\\ud83d"}'])
+async def test_what_is_no_json_is_no_answer_where_the_schema_takes_it(said: str) -> None:
+    question = Question("How much?", {}, {"type": "object"})
+    async with serving(said) as endpoint, model(endpoint) as asking:
+        assert isinstance(await asking.ask(question), Unanswered)
+
+
 async def test_nobody_at_the_endpoint_is_no_answer() -> None:
     async with serving(BLUE) as endpoint:
         pass

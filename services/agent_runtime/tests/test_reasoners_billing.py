@@ -127,6 +127,53 @@ def test_a_period_that_ends_before_it_begins_is_refused() -> None:
     assert result.output["refused"]["code"] == "period"
 
 
+def worked(count: int, day: str, *, index: int = 0, **fields: Any) -> list[Row]:
+    return [entry(index + each, 1, at=f"{day}T{each // 60:02}:{each % 60:02}:00Z", **fields) for each in range(count)]
+
+
+def test_old_work_is_billed_whatever_else_there_is() -> None:
+    invoiced = worked(900, "2026-03-11", invoicedAt="2026-03-12T00:00:00Z")
+    foreign = worked(900, "2026-03-12", index=1000, ticket=99)
+    result = draft([entry(2000, 60, at="2025-01-10T10:00:00Z"), *invoiced, *foreign])
+    assert [each["timeEntryIds"] for each in result.output["lines"]] == [[uid(2100)]]
+    assert result.output["complete"]
+
+
+def test_more_than_can_be_read_is_said_with_the_day_and_comes_later() -> None:
+    late, early = worked(900, "2026-03-11"), worked(1, "2026-03-01", index=1000)
+    output = draft([*late, *early]).output
+    assert (output["complete"], output["entries"]) == (False, 800)
+    assert "back to 2026-03-11. What is older can be billed once that is invoiced." in output["notes"][0]
+    billed = {entry_id for each in output["lines"] for entry_id in each["timeEntryIds"]}
+    rest = [each for each in [*late, *early] if each["id"] not in billed]
+    output = draft(
+        [*rest, *({**each, "invoicedAt": "2026-03-18T00:00:00Z"} for each in late if each not in rest)]
+    ).output
+    assert (output["complete"], output["entries"]) == (True, 101)
+    assert "more work" not in output["notes"][0]
+
+
+def test_work_of_a_period_that_was_read_in_full_is_complete() -> None:
+    entries = [*worked(700, "2026-03-11"), *worked(200, "2026-02-01", index=1000)]
+    assert draft(entries, input={"from": "2026-03-01"}).output["complete"]
+
+
+def test_included_minutes_need_all_of_their_period_alone() -> None:
+    used = worked(500, "2026-02-10", invoicedAt="2026-03-01T00:00:00Z")
+    including = contract(includedMinutes=60, hourlyRate="100.00")
+    assert draft([entry(1000, 30), *used], [including]).output["includedMinutes"] == 30
+    late = draft([entry(1000, 30, at="2026-02-11T10:00:00Z"), *used], [including]).output
+    assert late["refused"]["code"] == "too-many-entries"
+
+
+def test_work_on_tickets_that_are_not_read_is_billed_together() -> None:
+    many = [row("tickets", 5000 + each, number=f"T-{each}", subject="x", clientId=ACME,
+                updatedAt=f"2026-03-01T{each // 60:02}:{each % 60:02}:00Z") for each in range(402)]  # fmt: skip
+    result = draft([entry(each, 60, ticket=5000 + each) for each in range(3)], tickets=many)
+    assert [each["description"] for each in result.output["lines"]] == ["Support on 2 tickets (hours)", "T-2 x (hours)"]
+    assert result.output["entries"] == 3
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     worked=st.lists(st.tuples(st.integers(1, 1440), st.integers(10, 14), st.integers(1, 28)), min_size=1, max_size=12),

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from apprise import Apprise, AppriseAsset, ContentLocation, NotifyType
+from apprise import Apprise, AppriseAsset, ContentLocation, NotifyBase, NotifyType, OverflowMode
 from apprise.attachment.file import AttachFile
 
 from kit.logs import get_logger
@@ -26,6 +26,13 @@ _NOT_FROM_HERE = frozenset(
 )
 _RESPONSE = re.compile(r"^Response Details:\s*", re.DOTALL)
 _THREADS = 8
+# A service that takes fewer characters than that is one of short messages, which often cost something each.
+_SHORT = 1000
+# So that all of a text is sent within the time of one message. `_TITLE`: what the title may take of each part.
+_MOST_PARTS = 8
+_MOST_BETWEEN_PARTS = 1.0
+_TITLE = 300
+_LEFT_OUT = "\n(The rest is left out.)"
 
 log = get_logger(__name__)
 
@@ -68,13 +75,29 @@ class Sender:
                 plugin = Apprise.instantiate(url, asset=_ASSET)
                 if plugin is None:
                     return Receipt(False, "The channel's address is no Apprise URL.")
-                delivered = plugin.notify(body or title, title=title if body else "", notify_type=NotifyType.INFO)
+                text = _fitted(plugin, body or title)
+                delivered = plugin.notify(text, title=title if body else "", notify_type=NotifyType.INFO)
         except Exception as error:
             # A plugin's own fault: its text may hold the address.
             log.warning("notification plugin failed", service=service, error=type(error).__name__)
             return Receipt(False, f"The service could not be used: {type(error).__name__}.", service)
         answer = " ".join(each for each in said if each)[:_LONGEST_ANSWER]
         return Receipt(bool(delivered), answer or ("Taken." if delivered else "It was not taken."), service)
+
+
+def _fitted(plugin: NotifyBase, text: str) -> str:
+    """What is sent of a text. By itself Apprise sends a text that is too long for the service as it is, to be refused:
+    it is sent in parts instead, or cut where the service is for short ones, unless the address says otherwise."""
+    # Apprise has that of the address on the plugin itself; a service without a limit of its own has that of all.
+    if "overflow_mode" in vars(plugin) or plugin.body_maxlen == NotifyBase.body_maxlen:
+        return text
+    if plugin.body_maxlen < _SHORT:
+        plugin.overflow_mode = OverflowMode.TRUNCATE
+        return text
+    plugin.overflow_mode = OverflowMode.SPLIT
+    plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _MOST_BETWEEN_PARTS)
+    most = (plugin.body_maxlen - _TITLE) * _MOST_PARTS
+    return text if len(text) <= most else text[: most - len(_LEFT_OUT)].rstrip() + _LEFT_OUT
 
 
 class _Ears(logging.Handler):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from requests import Response
 
 from services.integrations.notifications import guard
 from services.integrations.notifications.sending import Receipt, Sender
@@ -41,6 +42,80 @@ async def test_what_the_other_side_answers_is_told(receiver: Hook) -> None:
     assert "418" in receipt.answer
     assert "no coffee here" in receipt.answer
     assert "secret" not in receipt.answer
+
+
+LINES = [f"Disk C: is nearly full on srv-{index:02}" for index in range(100)]
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr("apprise.plugins.custom_json.NotifyJSON.body_maxlen", most)
+
+
+async def test_a_text_too_long_for_the_service_comes_in_parts(receiver: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 2000)
+    receipt = await sender().send(receiver.url, "100 messages", "\n".join(LINES))
+    assert receipt.delivered
+    texts = [each["message"] for each in receiver.taken]
+    assert [len(each) <= 2000 for each in texts] == [True, True]
+    assert "\n".join(texts).split("\n") == LINES
+
+
+async def test_a_text_with_a_part_that_is_refused_is_not_delivered(
+    receiver: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(monkeypatch, 2000)
+    receiver.status, receiver.answer = 400, "too much"
+    receipt = await sender().send(receiver.url, "100 messages", "\n".join(LINES))
+    assert not receipt.delivered
+    assert "too much" in receipt.answer
+
+
+async def test_what_would_take_too_many_parts_is_cut(receiver: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 1000)
+    assert (await sender().send(receiver.url, "Many messages", "\n".join(LINES * 50))).delivered
+    assert 1 < len(receiver.taken) <= 8
+    assert receiver.taken[-1]["message"].endswith("(The rest is left out.)")
+
+
+async def test_a_service_of_short_messages_gets_one(receiver: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 160)
+    assert (await sender().send(receiver.url, "100 messages", "\n".join(LINES))).delivered
+    [taken] = receiver.taken
+    assert taken["message"] == "\n".join(LINES)[:160].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("most", "mode", "messages"), [(2000, "truncate", 1), (2000, "upstream", 1), (500, "split", 7)]
+)
+async def test_the_address_may_say_how_long_texts_are_sent(
+    receiver: Hook, monkeypatch: pytest.MonkeyPatch, most: int, mode: str, messages: int
+) -> None:
+    limited(monkeypatch, most)
+    assert (await sender().send(f"{receiver.url}?overflow={mode}", "100 messages", "\n".join(LINES))).delivered
+    assert len(receiver.taken) == messages
+    assert (len(receiver.taken[0]["message"]) > most) is (mode == "upstream")
+
+
+async def test_a_service_without_a_limit_gets_all_in_one(receiver: Hook) -> None:
+    assert (await sender().send(receiver.url, "T" * 400, "\n".join(LINES * 20))).delivered
+    [taken] = receiver.taken
+    assert (taken["title"], taken["message"]) == ("T" * 400, "\n".join(LINES * 20))
+
+
+async def test_discord_and_others_get_no_more_than_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, str]] = []
+
+    def post(*_: object, data: str, **__: object) -> Response:
+        sent.append(json.loads(data))
+        response = Response()
+        response.status_code = 200
+        return response
+
+    monkeypatch.setattr("apprise.plugins.discord.requests.post", post)
+    receipt = await sender().send("discord://123456789/abcdefghij", "100 messages", "\n".join(LINES))
+    assert receipt.delivered, receipt.answer
+    assert len(sent) > 1
+    assert max(len(each["content"]) for each in sent) <= 2000
 
 
 async def test_a_mail_arrives() -> None:

@@ -88,6 +88,26 @@ async def test_an_entry_is_of_one_day_at_most(ops: Ops, ticket: Ticket, minutes:
         await ops.create(entry(ticket, minutes))
 
 
+async def test_entries_are_listed_by_client_and_by_whether_they_are_invoiced(
+    ops: Ops, ticket: Ticket, client: Client, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    one, two = await ops.create(entry(ticket)), await ops.create(entry(ticket))
+    elsewhere = await ops.create(entry(await ops.create_ticket(await ops.create_client("Other"))))
+    await admin.execute("UPDATE time_entries SET invoiced_at = now() WHERE id = $1", one.id)
+
+    async def ids(**filters: Any) -> set[str]:
+        return {each.id for each in (await ops.page("TimeEntries", **filters)).data}
+
+    assert await ids(client_id=client.id) == {one.id, two.id}
+    assert await ids(invoiced=True) == {one.id}
+    assert await ids(invoiced=False) == {two.id, elsewhere.id}
+    assert await ids(client_id=client.id, invoiced=False, billable=True, user_id="ada", q="remote") == {two.id}
+    assert await ids(client_id=NOBODY) == set()
+    page = await ops.page("TimeEntries", client_id=client.id, invoiced=False)
+    assert dict(page.filters) == {"clientId": client.id, "invoiced": "false"}
+    assert (await ops.page("TimeEntries", client_id=client.id, limit=1)).page.total == 2
+
+
 async def test_a_closed_ticket_keeps_its_entries_as_they_are(ops: Ops, ticket: Ticket) -> None:
     made = await ops.create(entry(ticket))
     await ops.resolve(ticket)

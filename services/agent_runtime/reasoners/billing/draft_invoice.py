@@ -22,6 +22,7 @@ Row = dict[str, Any]
 
 _MOST_LINES = 500
 _NOTHING = "0"
+_UNREAD = {"number": None, "subject": None}
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class _Refused(Exception):
 
 
 def reason(input_: Row, data: Row) -> Result:
-    """`data`: now, client, contracts, calendars (by SLA policy), tickets (of the client), entries (billable; those of
-    other clients too), drafts (invoices of the client), complete (whether all work of the period was read), readSince
-    (work that began on that day or later was read; None: all)."""
+    """`data`: now, client, contracts, calendars (by SLA policy), tickets (of the client, maybe not all), entries (the
+    client's billable ones), drafts (invoices of the client), complete (whether all work of the period was read),
+    readSince (work that began after that day was read, and maybe not all of that day; None: all), invoicedSince (the
+    same of what is invoiced)."""
     left_out: list[Row] = []
     notes = list[str]()
     pieces: list[Piece] = []
@@ -56,7 +58,10 @@ def reason(input_: Row, data: Row) -> Result:
     except _Refused as refusal:
         pieces, currency, refused = [], None, {"code": refusal.code, "reason": refusal.reason}
     if not data["complete"]:
-        notes.append("There is more work than can be read at once: what is not here comes with the next invoice.")
+        notes.append(
+            f"There is more work than can be read at once: the latest was read, back to {data['readSince']}. What is "
+            "older can be billed once that is invoiced."
+        )
     if pieces:
         notes.append("What contracts cost per period is not here: it is billed by itself.")
     lines = _lines(pieces) if currency else []
@@ -91,11 +96,7 @@ def _pieces(input_: Row, data: Row, left_out: list[Row]) -> list[Piece]:
     drafted = {
         entry_id: each["id"] for each in data["drafts"] for line in each["lines"] for entry_id in line["timeEntryIds"]
     }
-    own = [
-        (started, each)
-        for each in data["entries"]
-        if each["ticketId"] in tickets and (started := times.instant(each["startedAt"])) is not None
-    ]
+    own = [(started, each) for each in data["entries"] if (started := times.instant(each["startedAt"])) is not None]
     own.sort(key=lambda found: (found[1]["invoicedAt"] is None, found[0], str(found[1]["id"])))
     free = dict[tuple[str, date], int]()
     pieces = list[Piece]()
@@ -103,18 +104,19 @@ def _pieces(input_: Row, data: Row, left_out: list[Row]) -> list[Piece]:
         minutes, contract = entry["billableMinutes"] or 0, including(started.date(), data["contracts"])
         key = (contract["id"], period_start(contract, started.date()) or date.min) if contract else None
         if key and contract:
-            _check_read(contract, key[1], data)
             covered = min(minutes, free.setdefault(key, contract["includedMinutes"]))
             free[key] -= covered
         else:
             covered = 0
         why_not = _why_not(entry, started.date(), first, last, minutes, drafted)
         if why_not is None:
+            if key and contract:
+                _check_read(contract, key[1], data)
             price = price_of(started, data["client"], data["contracts"], data["calendars"])
             if price is None and covered == minutes and contract and contract["currency"]:
                 price = Price(contract["currency"], _NOTHING, None, False, f"contract {contract['number']}")
             if price is not None:
-                ticket = tickets[entry["ticketId"]]
+                ticket = tickets.get(entry["ticketId"]) or {**_UNREAD, "id": entry["ticketId"]}
                 if covered and contract:
                     pieces.append(Piece(entry, ticket, covered, price, str(contract["number"]), covered == minutes))
                 if covered < minutes:
@@ -149,8 +151,8 @@ def _period(input_: Row, now: str) -> tuple[date | None, date]:
 
 
 def _check_read(contract: Row, start: date, data: Row) -> None:
-    since = times.day(data["readSince"])
-    if since is not None and since >= start:
+    read = (times.day(data["readSince"]), times.day(data["invoicedSince"]))
+    if any(since is not None and since >= start for since in read):
         raise _Refused(
             "too-many-entries",
             f"Contract {contract['number']} includes minutes, and the work of its period cannot be read in full: what "
@@ -167,7 +169,7 @@ def _currency(pieces: Sequence[Piece]) -> str | None:
 
 
 def _lines(pieces: Sequence[Piece]) -> list[Row]:
-    by_ticket = _grouped(pieces, lambda piece: (str(piece.ticket["number"]), str(piece.ticket["id"])))
+    by_ticket = _grouped(pieces, _place)
     if len(by_ticket) <= _MOST_LINES:
         return by_ticket
     return _grouped(pieces, lambda piece: ("", ""))
@@ -182,10 +184,17 @@ def _grouped(pieces: Sequence[Piece], place: Any) -> list[Row]:
     return [_line(key[3], groups[key], is_one_ticket=bool(key[1])) for key in sorted(groups)]
 
 
+def _place(piece: Piece) -> tuple[str, str]:
+    """Work on tickets that were not read is billed together."""
+    ticket = piece.ticket
+    return (str(ticket["number"]), str(ticket["id"])) if ticket["number"] else ("", "")
+
+
 def _line(rate: str, pieces: Sequence[Piece], *, is_one_ticket: bool) -> Row:
     first = pieces[0]
     tickets = len({piece.ticket["id"] for piece in pieces})
-    what = f"{first.ticket['number']} {first.ticket['subject']}" if is_one_ticket else f"Support on {tickets} tickets"
+    several = f"Support on {tickets} ticket{'s' if tickets > 1 else ''}"
+    what = f"{first.ticket['number']} {first.ticket['subject']}" if is_one_ticket else several
     kind = f"included in {first.included_in}" if first.included_in else "hours"
     if first.price.after_hours and not first.included_in:
         kind = "hours outside business hours"

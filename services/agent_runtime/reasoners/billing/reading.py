@@ -21,34 +21,37 @@ INVOICE = ("number", "clientId", "status", "currency", "balance", "dueOn", "issu
 DEBTOR = ("name", "email", "phone")
 CONTACT = ("clientId", "name", "email", "phone", "mobile", "isBilling", "isPrimary")
 TASK = ("clientId", "status", "tags")
-_MOST_ENTRIES = 1000
-_MOST_TICKETS = 600
+_MOST_ENTRIES = 800
+_MOST_INVOICED = 400
+_MOST_TICKETS = 400
 _MOST_POLICIES = 100
 
 
 async def for_draft_invoice(ops: OpsReader, input_: Row) -> Row:
-    """The client with its contracts, and billable work, the latest first, whose it is found by the tickets: lists of
-    time entries know no client. Raises NotFound when there is no such client."""
+    """The client with its contracts, and its billable work that no invoice has, the latest first; where contracts
+    include minutes, also what was invoiced, which used them up. Raises NotFound when there is no such client."""
     client = await one(ops, "clients", input_["clientId"], CLIENT)
-    contracts, tickets, entries, drafts = await asyncio.gather(
+    contracts, tickets, waiting, drafts = await asyncio.gather(
         rows(ops, "contracts", CONTRACT, most=100, clientId=client["id"]),
-        rows(ops, "tickets", TICKET, most=_MOST_TICKETS, clientId=client["id"], sortBy="billableMinutes"),
-        rows(ops, "time-entries", ENTRY, most=_MOST_ENTRIES, billable=True, sortBy="startedAt"),
+        rows(ops, "tickets", TICKET, most=_MOST_TICKETS, clientId=client["id"], sortBy="updatedAt"),
+        _entries(ops, client, most=_MOST_ENTRIES, invoiced=False),
         rows(ops, "invoices", DRAFT, most=100, clientId=client["id"], status="draft"),
     )
-    since = min((str(each["startedAt"])[:10] for each in entries), default=None)
-    all_read = len(entries) < _MOST_ENTRIES or (since is not None and since < input_.get("from", ""))
-    of_client = {each["id"] for each in tickets}
+    includes = any(each["includedMinutes"] for each in contracts)
+    invoiced = await _entries(ops, client, most=_MOST_INVOICED, invoiced=True) if includes else []
+    since = _since(waiting, _MOST_ENTRIES)
     return {
         "now": now(),
         "client": client,
         "contracts": [{**each, "lines": _taxes(each["lines"])} for each in contracts],
         "calendars": await _calendars(ops, contracts),
         "tickets": tickets,
-        "entries": [each for each in entries if each["ticketId"] in of_client],
+        # One that was invoiced meanwhile is there once.
+        "entries": list({each["id"]: each for each in (*waiting, *invoiced)}.values()),
         "drafts": [{**each, "lines": [_entries_of(line) for line in each["lines"] or ()]} for each in drafts],
-        "complete": all_read and len(tickets) < _MOST_TICKETS,
-        "readSince": since if len(entries) == _MOST_ENTRIES else None,
+        "complete": since is None or since < input_.get("from", ""),
+        "readSince": since,
+        "invoicedSince": _since(invoiced, _MOST_INVOICED),
     }
 
 
@@ -73,6 +76,17 @@ async def for_dunning(ops: OpsReader, input_: Row) -> Row:
         "contacts": list({each["id"]: each for each in (*billing, *primary)}.values()),
         "tasks": tasks,
     }
+
+
+async def _entries(ops: OpsReader, client: Row, *, most: int, invoiced: bool) -> list[Row]:
+    """The client's billable work, the latest first."""
+    whose = {"clientId": client["id"], "billable": True, "invoiced": invoiced}
+    return await rows(ops, "time-entries", ENTRY, most=most, sortBy="startedAt", **whose)
+
+
+def _since(entries: list[Row], most: int) -> str | None:
+    """The day from which work was read; None: all was."""
+    return min(str(each["startedAt"])[:10] for each in entries) if len(entries) >= most else None
 
 
 async def _calendars(ops: OpsReader, contracts: list[Row]) -> dict[str, Row]:

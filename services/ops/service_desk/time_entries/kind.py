@@ -8,4 +8,8 @@ TIME_ENTRIES = Kind(
     message=TimeEntry,
     rules=rules.judge,
     defaults={"billable": True, "work_type": "remote"},
+    filters={
+        "client_id": "ticket_id IN (SELECT id FROM tickets WHERE workspace_id = $1 AND client_id = {})",
+        "invoiced": "(invoiced_at IS NOT NULL) = {}",
+    },
 )
