@@ -211,11 +211,11 @@ async def test_a_statement_that_takes_too_long_is_unavailable(narrow: Sample) ->
 
 
 async def test_a_statement_that_nobody_answers_is_given_up(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.database._LONGEST_STATEMENT", 0.5)
+    monkeypatch.setattr("kit.database._LONGEST_STATEMENT", 3)
     database = await Database.connect(sample.app_url, size=1)
 
     async def silent(work: UnitOfWork) -> None:
-        await work.fetchval("SELECT pg_sleep(10)")
+        await work.fetchval("SELECT pg_sleep(12)")
 
     narrow = replace(sample, database=database)
     with pytest.raises(Unavailable):

@@ -1,6 +1,7 @@
 """IngestService: batches come in."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -38,6 +39,8 @@ from services.telemetry.ingest.sorting import Sorted, Window, sort_out
 
 _NDJSON = "application/x-ndjson"
 _MOST_REASONS = 5
+# Bytes, as they came.
+_LARGE = 16 * 1024
 
 
 class IngestHandlers(IngestListHandlers):
@@ -58,12 +61,12 @@ class IngestHandlers(IngestListHandlers):
         return await self._take(taking)
 
     async def ingest_otlp_logs(self, request: IngestOtlpLogsRequest, work: UnitOfWork) -> HttpBody:
-        batch = otlp.read_logs(*_read(request.batch))
+        batch = await _read(otlp.read_logs, request.batch)
         result = await self._take_otlp(work, request.batch, batch, "otlp_logs")
         return _answer(otlp.logs_answer, result, request.batch.content_type)
 
     async def ingest_otlp_metrics(self, request: IngestOtlpMetricsRequest, work: UnitOfWork) -> HttpBody:
-        batch = otlp.read_metrics(*_read(request.batch))
+        batch = await _read(otlp.read_metrics, request.batch)
         result = await self._take_otlp(work, request.batch, batch, "otlp_metrics")
         return _answer(otlp.metrics_answer, result, request.batch.content_type)
 
@@ -190,8 +193,13 @@ def _first(rejections: Sequence[Rejection]) -> Sequence[Rejection]:
     return rejections[: store.MOST_ERRORS]
 
 
-def _read(body: RawBody) -> tuple[bytes, str]:
-    return inflate(body.data, body.content_encoding), body.content_type
+async def _read(read: Callable[[bytes, str], Batch], body: RawBody) -> Batch:
+    """A large one in a thread: ten thousand points take seconds, in which others are served."""
+
+    def do() -> Batch:
+        return read(inflate(body.data, body.content_encoding), body.content_type)
+
+    return do() if len(body.data) < _LARGE else await asyncio.to_thread(do)
 
 
 def _answer(make: Any, result: IngestResult, content_type: str) -> HttpBody:
