@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from kit import contract, ids
 from kit.calls import ServiceCall, Services
+from kit.errors import Invalid
 from opsfield.common.v1.page_pb2 import ASC, DESC
 from opsfield.ops.v1.bulk_pb2 import CreatedResource, CreateResourcesRequest
 from opsfield.ops.v1.invoices_pb2 import GetInvoiceRequest, Invoice, ListInvoicesRequest
@@ -18,6 +19,8 @@ from services.integrations.ops_kinds import OpsKind, all_kinds
 
 # As long as a service works on a call at most.
 _SECONDS = 35.0
+# On a page: one that was looked at already, and another.
+_FEWEST = 2
 # Of what a search by a number or an id may find beside what is meant.
 _MOST_ALIKE = 100
 
@@ -60,17 +63,26 @@ class OpsClient:
 
     async def page(self, job: Job, kind: OpsKind, *, offset: int, limit: int) -> tuple[list[Message], int]:
         """Resources in the order they were made, and how many there are in all."""
-        request: Any = kind.list_rpc.request_class(
-            limit=limit, offset=offset, sort_by="createdAt", sort_order=ASC, q=job.q or ""
-        )
-        answer: Any = (await self._list[kind.name](request, callers.passport(job))).message
+        order = {"sort_by": "createdAt", "sort_order": ASC, "q": job.q or ""}
+        answer, _ = await self._page(job, kind, limit, offset=offset, **order)
         return list(answer.data), answer.page.total
 
-    async def latest(self, job: Job, kind: OpsKind, *, offset: int, limit: int) -> list[Any]:
-        """Resources, those that changed last first."""
-        request: Any = kind.list_rpc.request_class(limit=limit, offset=offset, sort_by="updatedAt", sort_order=DESC)
-        answer: Any = (await self._list[kind.name](request, callers.passport(job))).message
-        return list(answer.data)
+    async def latest(self, job: Job, kind: OpsKind, *, offset: int, limit: int) -> tuple[list[Any], bool]:
+        """Resources, those that changed last first, and whether there are no more."""
+        answer, limit = await self._page(job, kind, limit, offset=offset, sort_by="updatedAt", sort_order=DESC)
+        return list(answer.data), len(answer.data) < limit
+
+    async def _page(self, job: Job, kind: OpsKind, limit: int, **query: Any) -> tuple[Any, int]:
+        """The answer, and how many it may have: fewer, where so many are more than fits into one. Raises Invalid when
+        two are."""
+        while True:
+            request = kind.list_rpc.request_class(limit=limit, **query)
+            try:
+                return (await self._list[kind.name](request, callers.passport(job))).message, limit
+            except Invalid:
+                if limit == _FEWEST:
+                    raise
+                limit = max(limit // 2, _FEWEST)
 
     async def get(self, job: Job, kind: OpsKind, resource_id: str) -> Any:
         """Raises NotFound."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from kit import clock
 from kit.database import Database
-from kit.errors import Invalid
 from services.integrations.accounting import conflicts, links, rules
 from services.integrations.accounting.journal import report
 from services.integrations.accounting.journal import store as journal
@@ -90,29 +89,17 @@ class Sync:
         """The offset from which on they stand, the rows, and whether there are no more. What was deleted meanwhile lets
         all behind it move up: so the page begins with what was looked at before, or goes back until it does."""
         if "last" not in progress:
-            return 0, *await self._latest(job, kind, 0, limit)
+            return 0, *await self._ops.latest(job, all_kinds()[kind], offset=0, limit=limit)
         last_id, last_changed = progress["last"][0], datetime.fromisoformat(progress["last"][1])
         offset = progress["offset"] - 1
         while True:
-            found, is_last = await self._latest(job, kind, offset, limit)
+            found, is_last = await self._ops.latest(job, all_kinds()[kind], offset=offset, limit=limit)
             if found and found[0].id == last_id:
                 return offset + 1, found[1:], is_last
             # Of several that changed at the same time it cannot be told which ones were looked at.
             if offset == 0 or (found and _changed_at(found[0]) > last_changed):
                 return offset, found, is_last
             offset = max(offset - limit, 0)
-
-    async def _latest(self, job: Job, kind: str, offset: int, limit: int) -> tuple[list[Any], bool]:
-        while True:
-            try:
-                found = await self._ops.latest(job, all_kinds()[kind], offset=offset, limit=limit)
-            except Invalid:
-                # So many of them are more than fits into one answer.
-                if limit == 2:
-                    raise
-                limit = max(limit // 2, 2)
-            else:
-                return found, len(found) < limit
 
     async def _take(self, job: Job, books: Books, progress: Progress, outcome: Outcome) -> Progress | None:
         if "since" not in progress:

@@ -11,7 +11,6 @@ from typing import Any
 from google.protobuf.message import Message
 
 from kit.database import Database
-from kit.errors import Invalid
 from services.integrations.exports.writing import TextWriter, Writer
 from services.integrations.files import Files
 from services.integrations.jobs import callers, pieces
@@ -22,8 +21,6 @@ from services.integrations.ops_client import OpsClient
 from services.integrations.ops_kinds import all_kinds
 
 _PAGE_ROWS = 200
-# One that was written already and another.
-_FEWEST_ROWS = 2
 _PAGES = 10
 _ENOUGH_BYTES = MOST_PART_BYTES // 2
 # Of a piece's end: mostly the whole footer is in it.
@@ -84,22 +81,11 @@ class Export:
         """Rows that follow the one that was written last; where to go on; how many there are in all."""
         offset = max(offset - 1, 0) if last else offset
         while True:
-            found, total = await self._page(job, offset)
+            found, total = await self._ops.page(job, self._kind, offset=offset, limit=_PAGE_ROWS)
             if offset == 0 or last is None or (found and _place(found[0]) <= last):
                 following = [each for each in found if last is None or _place(each) > last]
                 return following, offset + len(found), total
             offset = max(offset - _PAGE_ROWS, 0)
-
-    async def _page(self, job: Job, offset: int) -> tuple[list[Message], int]:
-        limit = _PAGE_ROWS
-        while True:
-            try:
-                return await self._ops.page(job, self._kind, offset=offset, limit=limit)
-            except Invalid:
-                # So many of them are more than fits into one answer.
-                if limit == _FEWEST_ROWS:
-                    raise
-                limit = max(limit // 2, _FEWEST_ROWS)
 
 
 def _place(resource: Any) -> Place:

@@ -18,7 +18,6 @@ NAME = "agentfield"
 _KEPT_SECONDS = 60.0
 _MOST_SCHEMA_BYTES = 64 * 1024
 _TRIES = 3
-# Deeper ones cannot be handed on.
 _MOST_BYTES_OF_AGENT = 1024 * 1024
 # As names are in the paths of our API. A dot would make two of one.
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")

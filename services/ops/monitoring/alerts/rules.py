@@ -79,16 +79,12 @@ def fold(alert: dict[str, Any], *, severity: str, seen_at: datetime, suppressed:
 
 def belong_to(alert: dict[str, Any], client_id: str) -> None:
     """Make an alert that of its asset's client. Raises Invalid when it names another."""
-    if alert["client_id"] not in (None, client_id):
-        raise Invalid.fields(FieldError("clientId", "is not the client of the asset"))
-    alert["client_id"] = client_id
+    _be_of(alert, client_id, FieldError("clientId", "is not the client of the asset"))
 
 
 def stay_with_ticket(alert: dict[str, Any], client_id: str) -> None:
     """Make an alert that of its ticket's client. Raises Invalid when it names another."""
-    if alert["client_id"] not in (None, client_id):
-        raise Invalid.fields(FieldError("clientId", "is not the client of the alert's ticket"))
-    alert["client_id"] = client_id
+    _be_of(alert, client_id, FieldError("clientId", "is not the client of the alert's ticket"))
 
 
 def clear(alert: dict[str, Any], *, seen_at: datetime) -> None:
@@ -101,6 +97,12 @@ def link(alert: dict[str, Any], ticket: dict[str, Any]) -> None:
     """Give an alert its ticket. Raises Conflict when it has another, Invalid when the ticket is another client's."""
     if alert["ticket_id"] not in (None, ticket["id"]):
         raise Conflict("The alert is linked to another ticket already.", code="already-linked")
-    if alert["client_id"] not in (None, ticket["client_id"]):
-        raise Invalid.fields(FieldError("ticketId", "names a ticket of another client"))
-    alert["ticket_id"], alert["client_id"] = ticket["id"], ticket["client_id"]
+    _be_of(alert, ticket["client_id"], FieldError("ticketId", "names a ticket of another client"))
+    alert["ticket_id"] = ticket["id"]
+
+
+def _be_of(alert: dict[str, Any], client_id: str, otherwise: FieldError) -> None:
+    """Make it that client's. Raises Invalid when it is another's."""
+    if alert["client_id"] not in (None, client_id):
+        raise Invalid.fields(otherwise)
+    alert["client_id"] = client_id
