@@ -8,13 +8,14 @@ set, approved proposals are being done. Functions that return bool say whether t
 or out of order is not an error.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from kit.errors import Conflict, IllegalTransition
 from kit.resources.lifecycle import Lifecycle, states
+from services.workflow.executions import done_before
 
 Row = dict[str, Any]
 
@@ -37,8 +38,6 @@ LIFECYCLE = Lifecycle(
 QUEUEING = timedelta(minutes=5)
 LONGEST = timedelta(days=1)
 _DETAIL = 2000
-# Characters of what attempts before have done that is kept beside what is proposed.
-_MOST_DONE = 200_000
 _DEFAULT_CODES = {"failed": "reasoner_error", "cancelled": "cancelled_by_caller", "timed_out": "deadline_exceeded"}
 
 
@@ -80,12 +79,7 @@ def retry(row: Row, now: datetime) -> None:
     row["attempt"] += 1
     row["retry_count"] += 1
     _begin(row, now)
-    row["proposals"] = _bounded(
-        # What was begun and is not proposed again is not done.
-        each if each["state"] == "applied" else {**each, "state": "failed"}
-        for each in row["proposals"]
-        if each.get("resource_id")
-    )
+    row["proposals"] = done_before.kept(row["proposals"])
 
 
 def start(row: Row, *, attempt: int, tries: int, at: datetime) -> bool:
@@ -117,7 +111,7 @@ def finish(row: Row, report: Report, now: datetime, *, apply_at_once: bool) -> b
         _end(row, report.outcome, report.completed_at, code, report.failure_detail)
         return True
     done = row["proposals"]
-    row["proposals"] = _proposed(report.proposals, done)
+    row["proposals"] = done_before.proposed(report.proposals, done)
     row["proposals_digest"] = report.proposals_digest
     if next_proposal(row) is None:
         _end(row, "succeeded", report.completed_at)
@@ -204,33 +198,6 @@ def note_sent(row: Row, index: int, now: datetime) -> datetime:
     """A proposal is about to be sent to ops; returns when it was sent first."""
     row["proposals"][index].setdefault("sent_at", now.isoformat())
     return datetime.fromisoformat(row["proposals"][index]["sent_at"])
-
-
-def _proposed(proposals: Sequence[Mapping[str, Any]], done: Sequence[Row]) -> list[Row]:
-    """What is proposed now: what an attempt before has done is applied already, what it has begun goes on from there.
-    What else was done before stands behind it."""
-    left, found = list(done), []
-    for each in proposals:
-        same = next((it for it in left if all(it[name] == each[name] for name in ("action", "parameters"))), None)
-        if same is None:
-            found.append({**each, "state": "proposed"})
-            continue
-        left.remove(same)
-        begun = {**each, "state": "proposed", "resource_id": same["resource_id"]}
-        found.append(same if same["state"] == "applied" else begun)
-    return [*found, *left]
-
-
-def _bounded(proposals: Iterable[Row]) -> list[Row]:
-    """As many as there may be beside new ones, since all of them are told with each end."""
-    found: list[Row] = []
-    size = 0
-    for each in proposals:
-        size += len(repr(each))
-        if size > _MOST_DONE:
-            break
-        found.append(each)
-    return found
 
 
 def _begin(row: Row, now: datetime) -> None:
